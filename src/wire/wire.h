@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Messages between ringwayd and ringway-switch: one JSON object a SOCK_SEQPACKET datagram, descriptors
+// beside it. ringwayd asks ("id" > 0), the switch replies with the same op and id, or with "error";
+// the switch reports events with id 0. The first message each way is hello. Any thread.
+//
+//   {"op":"port_add","id":7,"args":{"port":3,"network":1,"name":"a","mac":"02:..","queues":1,..}} + [listener]
+//   {"op":"port_add","id":7,"args":{}}
+//   {"op":"port_add","id":7,"error":{"errno":28,"message":"cannot add port 'a': ..","hint":".."}}
+#pragma once
+
+#include "base/err.h"
+#include "base/fields.h"
+#include "base/mac.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define WIRE_VERSION 1
+#define WIRE_NAME_SIZE 64      // With its NUL. Names of networks and ports.
+#define WIRE_DATAGRAM_MAX 131072 // Bytes; below the kernel's default socket buffer.
+#define WIRE_FDS_MAX 253
+#define WIRE_STATS_PORTS 32    // Ports in one stats reply: a datagram stays far below its limit.
+#define WIRE_STATE_PORTS 32
+#define WIRE_DROPS_MAX 24
+#define WIRE_WORKERS_MAX 16
+#define WIRE_PORTS_MAX 4096
+#define WIRE_NETWORKS_MAX 1024
+
+// Requests, their replies under the same name, and events (last).
+enum wire_op {
+	WIRE_HELLO,       // args: wire_hello both ways. The switch's says who it is.
+	WIRE_PING,        // args: none; reply: wire_pong. The heartbeat.
+	WIRE_NETWORK_ADD, // args: wire_network. -EEXIST: the id is in use.
+	WIRE_NETWORK_DEL, // args: wire_id. -EBUSY: it has ports.
+	WIRE_PORT_ADD,    // args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps
+	                  // for a later ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
+	WIRE_PORT_DEL,    // args: wire_id. Its connection closes; no frame is in the air on reply.
+	WIRE_CONN_ADD,    // args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a
+	                  // living connection. -EPERM: the port is quarantined.
+	WIRE_STATS,       // args: wire_after; reply: wire_stats, ports in order of id, from after `after`.
+	WIRE_STATE,       // args: wire_after; reply: wire_state: intent as the switch has it, one listener
+	                  // descriptor for each port with has_listener, in order.
+	WIRE_STOP,        // args: none. The switch replies, closes all and exits 0.
+	WIRE_PORT_EVENT,  // event, id 0, args: wire_port_event.
+	WIRE_OP_COUNT
+};
+
+// Attachment's state on the switch.
+enum wire_port_state {
+	WIRE_PORT_WAITING,     // No connection.
+	WIRE_PORT_CONNECTED,   // Connected, no queue live yet.
+	WIRE_PORT_RUNNING,     // At least one queue live.
+	WIRE_PORT_QUARANTINED, // The front end broke the rules; reason says how.
+	WIRE_PORT_STATE_COUNT
+};
+
+// "waiting", "connected", ..; "unknown" outside.
+const char *wire_port_state_text(uint32_t state);
+
+struct wire_hello {
+	uint32_t version;   // WIRE_VERSION; another one is refused with -EPROTO.
+	char program[32];   // "ringway-switch 0.1.0"
+	uint32_t pid;
+	uint64_t start_ns;  // CLOCK_BOOTTIME at start: tells one run of the switch from another.
+};
+
+struct wire_id {
+	uint32_t id; // Of a port or a network.
+};
+
+struct wire_after {
+	uint32_t after; // Start behind this id; 0 for the first page.
+};
+
+struct wire_network {
+	uint32_t network; // 1 .. 2^31-1, chosen by ringwayd, unique, stable over restarts.
+	char name[WIRE_NAME_SIZE];
+	uint32_t mtu;
+};
+
+struct wire_port {
+	uint32_t port; // 1 .. 2^31-1, chosen by ringwayd, unique, stable over restarts.
+	uint32_t network;
+	char name[WIRE_NAME_SIZE];
+	uint8_t mac[MAC_SIZE]; // Pinned in the network's MAC table.
+	uint16_t queues;       // Queue pairs.
+	bool learning;         // Other source addresses are accepted and learned.
+};
+
+struct wire_pong {
+	uint32_t workers;
+	uint64_t turns; // Loop turns of the slowest worker; 0x0 growth over seconds means a hang.
+	bool asleep;    // Every worker has nothing to poll, so turns need not grow.
+};
+
+struct wire_port_event {
+	uint32_t port;
+	uint32_t state; // enum wire_port_state
+	char reason[160];
+};
+
+struct wire_drop {
+	char reason[24];
+	uint64_t count;
+};
+
+struct wire_port_stats {
+	uint32_t port;
+	uint32_t state;
+	uint64_t features;
+	uint32_t regions;
+	uint64_t memory;    // Bytes of guest memory mapped.
+	uint16_t queues_live; // Queue pairs that carry frames now.
+	// rx: frames the switch received from the port; tx: frames it delivered to the port.
+	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+	uint32_t drop_count;
+	struct wire_drop drops[WIRE_DROPS_MAX]; // Every reason, zero or not.
+	char reason[160];
+};
+
+struct wire_worker_stats {
+	uint32_t core;
+	uint64_t busy_cycles, idle_cycles, turns, frames;
+};
+
+struct wire_stats {
+	uint64_t time_ns; // CLOCK_MONOTONIC.
+	uint64_t tsc_hz;  // Cycles a second.
+	uint64_t cpu_ns;  // CPU time of the whole switch.
+	uint32_t worker_count;
+	struct wire_worker_stats workers[WIRE_WORKERS_MAX];
+	uint32_t port_count;
+	struct wire_port_stats ports[WIRE_STATS_PORTS];
+	bool more; // Ask again, after the last port's id.
+};
+
+struct wire_state_port {
+	uint32_t port;
+	uint32_t network;
+	char name[WIRE_NAME_SIZE];
+	uint8_t mac[MAC_SIZE];
+	uint16_t queues;
+	bool learning;
+	uint32_t state;
+	bool has_listener;
+};
+
+struct wire_state {
+	uint32_t network_count; // All networks, in the first page only.
+	struct wire_network networks[WIRE_NETWORKS_MAX];
+	uint32_t port_count;
+	struct wire_state_port ports[WIRE_STATE_PORTS];
+	bool more;
+};
+
+// One message. Large: keep it static or on the heap.
+struct wire_msg {
+	enum wire_op op;
+	uint32_t id;
+	bool is_reply;        // Sent by the switch with an id; decides which args the op carries.
+	struct rwy_err error; // A reply only; error.code != 0: args are absent.
+	union {
+		struct wire_hello hello;
+		struct wire_id ref;
+		struct wire_after after;
+		struct wire_network network;
+		struct wire_port port;
+		struct wire_pong pong;
+		struct wire_port_event event;
+		struct wire_stats stats;
+		struct wire_state state;
+	} args;
+	int fds[WIRE_FDS_MAX]; // Descriptors beside the message.
+	uint32_t fd_count;
+};
+
+// Sends msg, blocking; its descriptors stay the caller's. 0 or a negative errno (-EPIPE: the peer is gone).
+int wire_send(int sock, const struct wire_msg *msg, struct rwy_err *err);
+
+// Receives one message. 0: *ret_msg is filled and its descriptors are the caller's. -EAGAIN: none
+// there (with MSG_DONTWAIT in flags). -EPIPE: the peer is gone. -EPROTO: not a message of the table, wrong type,
+// unknown field or a wrong number of descriptors (all closed); err says what. `from_switch` says who
+// sent it, which decides whether an id makes it a reply.
+int wire_recv(int sock, bool from_switch, int flags, struct wire_msg *ret_msg, struct rwy_err *err);
+
+// Closes the descriptors that msg still has.
+void wire_msg_close_fds(struct wire_msg *msg);
