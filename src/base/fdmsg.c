@@ -15,8 +15,14 @@ union fdmsg_control {
 	struct cmsghdr align;
 };
 
-ssize_t
-fdmsg_send(int sock, const void *data, size_t size, const int *fds, size_t fd_count, int flags)
+ssize_t fdmsg_send(
+	int sock,
+	const void *data,
+	size_t size,
+	const int *fds,
+	size_t fd_count,
+	int flags
+)
 {
 	union fdmsg_control control;
 	struct iovec iov = {.iov_base = (void *)data, .iov_len = size};

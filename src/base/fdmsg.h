@@ -11,7 +11,12 @@
 // Sends one datagram, or as much of a stream as goes; descriptors stay the caller's. Never raises
 // SIGPIPE. `flags` as for sendmsg(2). Bytes sent or a negative errno (-EAGAIN, -EPIPE, ..).
 ssize_t fdmsg_send(
-	int sock, const void *data, size_t size, const int *fds, size_t fd_count, int flags
+	int sock,
+	const void *data,
+	size_t size,
+	const int *fds,
+	size_t fd_count,
+	int flags
 );
 
 // Where fdmsg_recv() puts a message: data has room for data_size bytes, fds for fd_max descriptors.

@@ -61,13 +61,21 @@ static int decode_string(const struct field *f, json_t *value, void *at, struct 
 	if (f->kind == FIELD_MAC) {
 		if (strlen(text) != length || mac_parse(text, at))
 			return err_set(
-				err, -EINVAL, "'%s' must be like 02:00:00:00:00:01, not '%s'", f->name, text
+				err,
+				-EINVAL,
+				"'%s' must be like 02:00:00:00:00:01, not '%s'",
+				f->name,
+				text
 			);
 		return 0;
 	}
 	if (length >= f->size || strlen(text) != length)
 		return err_set(
-			err, -EINVAL, "'%s' must be shorter than %zu bytes, without NUL", f->name, f->size
+			err,
+			-EINVAL,
+			"'%s' must be shorter than %zu bytes, without NUL",
+			f->name,
+			f->size
 		);
 	memcpy(at, text, length + 1);
 	return 0;
@@ -83,7 +91,11 @@ static int decode_array(const struct field *f, json_t *value, void *out, struct 
 	char *elements = (char *)out + f->offset;
 	for (size_t i = 0; i < count; i++) {
 		int r = fields_decode(
-			json_array_get(value, i), f->table, f->table_count, elements + i * f->size, err
+			json_array_get(value, i),
+			f->table,
+			f->table_count,
+			elements + i * f->size,
+			err
 		);
 		if (r)
 			return r;
@@ -127,7 +139,11 @@ static const struct field *find_field(const struct field *table, size_t count, c
 }
 
 int fields_decode(
-	json_t *object, const struct field *table, size_t count, void *out, struct rwy_err *err
+	json_t *object,
+	const struct field *table,
+	size_t count,
+	void *out,
+	struct rwy_err *err
 )
 {
 	const char *key;
@@ -135,9 +151,9 @@ int fields_decode(
 
 	if (!json_is_object(object))
 		return err_set(err, -EINVAL, "not a JSON object");
-	json_object_foreach (object, key, value)
-		if (!find_field(table, count, key))
-			return err_set(err, -EINVAL, "unknown field '%.60s'", key);
+	json_object_foreach(object, key, value) if (!find_field(table, count, key)) return err_set(
+		err, -EINVAL, "unknown field '%.60s'", key
+	);
 	for (size_t i = 0; i < count; i++) {
 		value = json_object_get(object, table[i].name);
 		if (!value && (table[i].flags & FIELD_REQUIRED))

@@ -22,7 +22,9 @@ enum field_kind {
 	FIELD_KIND_COUNT
 };
 
-enum { FIELD_REQUIRED = 1 };
+enum {
+	FIELD_REQUIRED = 1
+};
 
 // One field of an object. `offset` and `size` are of the member. For FIELD_ARRAY `offset` is that of
 // the inline array `elem[max]`, `size` that of one element, `table`/`table_count` its fields and
@@ -39,19 +41,19 @@ struct field {
 	size_t max;
 };
 
-#define FIELD(type, member, field_kind, field_flags)                                               \
-	{                                                                                          \
-		.name = #member, .kind = (field_kind), .flags = (field_flags),                     \
-		.offset = offsetof(type, member), .size = sizeof(((type *)0)->member)              \
+#define FIELD(type, member, field_kind, field_flags)                                  \
+	{                                                                             \
+		.name = #member, .kind = (field_kind), .flags = (field_flags),        \
+		.offset = offsetof(type, member), .size = sizeof(((type *)0)->member) \
 	}
 
-#define FIELD_LIST(type, member, count_member, elem_table)                                         \
-	{                                                                                          \
-		.name = #member, .kind = FIELD_ARRAY, .offset = offsetof(type, member),            \
-		.size = sizeof(((type *)0)->member[0]), .table = (elem_table),                     \
-		.table_count = sizeof(elem_table) / sizeof((elem_table)[0]),                       \
-		.count_offset = offsetof(type, count_member),                                      \
-		.max = sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])                \
+#define FIELD_LIST(type, member, count_member, elem_table)                              \
+	{                                                                               \
+		.name = #member, .kind = FIELD_ARRAY, .offset = offsetof(type, member), \
+		.size = sizeof(((type *)0)->member[0]), .table = (elem_table),          \
+		.table_count = sizeof(elem_table) / sizeof((elem_table)[0]),            \
+		.count_offset = offsetof(type, count_member),                           \
+		.max = sizeof(((type *)0)->member) / sizeof(((type *)0)->member[0])     \
 	}
 
 #define FIELD_COUNT(table) (sizeof(table) / sizeof((table)[0]))
@@ -60,7 +62,11 @@ struct field {
 // defaults first. A wrong type, a value out of range, a missing required member or a member that
 // no field names gives -EINVAL and a message that names the member.
 int fields_decode(
-	json_t *object, const struct field *table, size_t count, void *out, struct rwy_err *err
+	json_t *object,
+	const struct field *table,
+	size_t count,
+	void *out,
+	struct rwy_err *err
 );
 
 // Adds every field of *in to object. Empty strings, zero MACs and empty arrays are left out.

@@ -34,7 +34,13 @@ static void log_vwrite(enum log_level level, const char *tail, const char *fmt, 
 		size = snprintf(line, sizeof(line), "%s%s%s\n", log_priority[level], text, tail);
 	else
 		size = snprintf(
-			line, sizeof(line), "%s: %s: %s%s\n", log_program, log_name[level], text, tail
+			line,
+			sizeof(line),
+			"%s: %s: %s%s\n",
+			log_program,
+			log_name[level],
+			text,
+			tail
 		);
 	if (size < 0)
 		return;

@@ -78,8 +78,12 @@ void loop_free(struct loop *loop)
 	free(loop);
 }
 
-static struct loop_source *
-add_source(struct loop *loop, int fd, uint32_t events, const struct loop_source *init)
+static struct loop_source *add_source(
+	struct loop *loop,
+	int fd,
+	uint32_t events,
+	const struct loop_source *init
+)
 {
 	struct loop_source *source = malloc(sizeof(*source));
 	if (!source)
@@ -96,8 +100,13 @@ add_source(struct loop *loop, int fd, uint32_t events, const struct loop_source 
 	return source;
 }
 
-struct loop_source *
-loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_cb *cb, void *arg)
+struct loop_source *loop_add_fd(
+	struct loop *loop,
+	int fd,
+	uint32_t events,
+	loop_fd_cb *cb,
+	void *arg
+)
 {
 	struct loop_source init = {.fd_cb = cb, .arg = arg};
 	return add_source(loop, fd, events, &init);
@@ -119,7 +128,11 @@ int loop_set_timer(struct loop_source *source, uint64_t first_ms, uint64_t every
 }
 
 struct loop_source *loop_add_timer(
-	struct loop *loop, uint64_t first_ms, uint64_t every_ms, loop_timer_cb *cb, void *arg
+	struct loop *loop,
+	uint64_t first_ms,
+	uint64_t every_ms,
+	loop_timer_cb *cb,
+	void *arg
 )
 {
 	struct loop_source init = {.timer_cb = cb, .arg = arg};

@@ -19,8 +19,13 @@ void loop_free(struct loop *loop);
 
 // Watches fd, level-triggered. The descriptor stays the caller's and must stay open until the
 // source is removed. NULL with errno on failure.
-struct loop_source *
-loop_add_fd(struct loop *loop, int fd, uint32_t events, loop_fd_cb *cb, void *arg);
+struct loop_source *loop_add_fd(
+	struct loop *loop,
+	int fd,
+	uint32_t events,
+	loop_fd_cb *cb,
+	void *arg
+);
 
 // Changes what is watched for. 0 or a negative errno.
 int loop_set_events(struct loop_source *source, uint32_t events);
@@ -28,7 +33,11 @@ int loop_set_events(struct loop_source *source, uint32_t events);
 // A timer: first after `first_ms`, then every `every_ms` (0: once, and the source stays until it is
 // removed or set again). NULL with errno on failure.
 struct loop_source *loop_add_timer(
-	struct loop *loop, uint64_t first_ms, uint64_t every_ms, loop_timer_cb *cb, void *arg
+	struct loop *loop,
+	uint64_t first_ms,
+	uint64_t every_ms,
+	loop_timer_cb *cb,
+	void *arg
 );
 
 // Sets a timer anew; first_ms 0 stops it. 0 or a negative errno.

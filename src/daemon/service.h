@@ -15,7 +15,7 @@
 
 #define NAME_SIZE 64 // With its NUL.
 #define DOCKER_ID_SIZE 65
-#define KEY_SIZE 17 // 16 hexadecimal digits.
+#define KEY_SIZE 17	  // 16 hexadecimal digits.
 #define ADDR_TEXT_SIZE 50 // "address/prefix" of either family.
 #define SANDBOX_SIZE 128
 #define PATH_TEXT_SIZE 256
@@ -30,8 +30,8 @@ struct network_spec {
 	char name[NAME_SIZE]; // Empty only from Docker: a provisional name is made of the id.
 	char subnet[ADDR_TEXT_SIZE];
 	char gateway[ADDR_TEXT_SIZE]; // Without prefix.
-	uint32_t mtu;                 // 0: the default, 1500.
-	bool docker;                  // A Docker network is wanted.
+	uint32_t mtu;		      // 0: the default, 1500.
+	bool docker;		      // A Docker network is wanted.
 	char docker_id[DOCKER_ID_SIZE];
 };
 
@@ -45,16 +45,16 @@ struct network_info {
 struct port_spec {
 	char name[NAME_SIZE];
 	char network[NAME_SIZE];
-	char attach[16]; // "vhost"
-	uint8_t mac[MAC_SIZE]; // Zero: one is made.
+	char attach[16];	 // "vhost"
+	uint8_t mac[MAC_SIZE];	 // Zero: one is made.
 	char ip[ADDR_TEXT_SIZE]; // "10.0.0.2/24" or empty.
-	uint16_t queues; // 0: 1.
+	uint16_t queues;	 // 0: 1.
 	bool learning;
 	char connect[PATH_TEXT_SIZE]; // Not empty: ringwayd connects there instead of listening.
 	// Set by the Docker driver only:
 	char endpoint_id[DOCKER_ID_SIZE];
 	char key[KEY_SIZE]; // The container's place, or empty.
-	uint16_t index;     // Which of its ports.
+	uint16_t index;	    // Which of its ports.
 };
 
 struct port_info {
@@ -66,9 +66,9 @@ struct port_info {
 	uint32_t state; // enum wire_port_state
 	char reason[160];
 	char sandbox[SANDBOX_SIZE]; // Docker: SandboxKey after Join.
-	bool sandbox_seen;          // Its namespace has been seen to exist.
-	int64_t created;            // Seconds since the epoch.
-	int64_t created_ms;         // CLOCK_MONOTONIC, 0 when loaded from the store.
+	bool sandbox_seen;	    // Its namespace has been seen to exist.
+	int64_t created;	    // Seconds since the epoch.
+	int64_t created_ms;	    // CLOCK_MONOTONIC, 0 when loaded from the store.
 };
 
 struct container_info {
@@ -80,17 +80,30 @@ struct container_info {
 
 // Networks. Errors as negative errno with err: -EINVAL, -EEXIST, -ENOENT, -EBUSY (has ports), -ENOSPC.
 int service_network_add(
-	struct daemon *d, const struct network_spec *spec, struct network_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const struct network_spec *spec,
+	struct network_info *ret,
+	struct rwy_err *err
 );
 int service_network_get(
-	struct daemon *d, const char *name, struct network_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const char *name,
+	struct network_info *ret,
+	struct rwy_err *err
 );
 int service_network_by_docker_id(
-	struct daemon *d, const char *docker_id, struct network_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const char *docker_id,
+	struct network_info *ret,
+	struct rwy_err *err
 );
 // Changes name (when not empty), docker_id and docker of an existing network.
 int service_network_bind(
-	struct daemon *d, uint32_t id, const char *name, bool docker, const char *docker_id,
+	struct daemon *d,
+	uint32_t id,
+	const char *name,
+	bool docker,
+	const char *docker_id,
 	struct rwy_err *err
 );
 int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err);
@@ -99,23 +112,44 @@ int service_network_remove(struct daemon *d, const char *name, struct rwy_err *e
 // older endpoint that holds the same address or the same place and index is removed first (Docker forgot it).
 // remove: closes everything, removes the socket; -ENOENT when there is none.
 int service_port_add(
-	struct daemon *d, const struct port_spec *spec, struct port_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const struct port_spec *spec,
+	struct port_info *ret,
+	struct rwy_err *err
 );
-int service_port_get(struct daemon *d, const char *name, struct port_info *ret, struct rwy_err *err);
+int service_port_get(
+	struct daemon *d,
+	const char *name,
+	struct port_info *ret,
+	struct rwy_err *err
+);
 int service_port_by_endpoint(
-	struct daemon *d, const char *endpoint_id, struct port_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const char *endpoint_id,
+	struct port_info *ret,
+	struct rwy_err *err
 );
 int service_port_set_sandbox(
-	struct daemon *d, uint32_t id, const char *sandbox, bool seen, struct rwy_err *err
+	struct daemon *d,
+	uint32_t id,
+	const char *sandbox,
+	bool seen,
+	struct rwy_err *err
 );
 int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err);
 
 // Containers' places: a key, RUN_DIR/ports/KEY (0755, below a 0700 parent), a row.
 int service_container_add(
-	struct daemon *d, const char *key, struct container_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const char *key,
+	struct container_info *ret,
+	struct rwy_err *err
 );
 int service_container_get(
-	struct daemon *d, const char *key, struct container_info *ret, struct rwy_err *err
+	struct daemon *d,
+	const char *key,
+	struct container_info *ret,
+	struct rwy_err *err
 );
 // -EBUSY while it has ports.
 int service_container_remove(struct daemon *d, const char *key, struct rwy_err *err);
@@ -131,7 +165,10 @@ void service_each_container(struct daemon *d, container_visit *visit, void *arg)
 // Makes a free key, or a free MAC on a network (locally administered, unicast).
 void service_make_key(struct daemon *d, char ret_key[KEY_SIZE]);
 int service_make_mac(
-	struct daemon *d, const char *network, uint8_t ret_mac[MAC_SIZE], struct rwy_err *err
+	struct daemon *d,
+	const char *network,
+	uint8_t ret_mac[MAC_SIZE],
+	struct rwy_err *err
 );
 
 // Paths of this instance; stable after start, so without the lock.

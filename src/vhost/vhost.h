@@ -17,13 +17,13 @@
 // One virtqueue. virtio 1.1, 5.1.2: even indices are the front end's receive queues (we deliver),
 // odd ones its transmit queues (we take).
 struct vhost_queue {
-	struct vring ring;  // Valid while `live`.
-	int kick_fd;        // -1: none, the front end asks us to poll.
-	int call_fd;        // -1: none, the front end polls.
-	int err_fd;         // -1: none.
-	bool enabled;       // VHOST_USER_SET_VRING_ENABLE (or no protocol features negotiated).
-	bool started;       // VHOST_USER_SET_VRING_KICK came, GET_VRING_BASE did not yet.
-	bool live;          // Started, enabled, memory and addresses valid: workers may use the ring.
+	struct vring ring; // Valid while `live`.
+	int kick_fd;	   // -1: none, the front end asks us to poll.
+	int call_fd;	   // -1: none, the front end polls.
+	int err_fd;	   // -1: none.
+	bool enabled;	   // VHOST_USER_SET_VRING_ENABLE (or no protocol features negotiated).
+	bool started;	   // VHOST_USER_SET_VRING_KICK came, GET_VRING_BASE did not yet.
+	bool live; // Started, enabled, memory and addresses valid: workers may use the ring.
 };
 
 // What the connection tells its owner, on the control thread, from within vhost_conn_process() or
@@ -40,14 +40,17 @@ struct vhost_conn_ops {
 
 struct vhost_conn_config {
 	uint16_t queue_pairs; // 1 .. VHOST_QUEUE_PAIRS_MAX; offered with VIRTIO_NET_F_MQ when > 1.
-	uint16_t mtu;         // VIRTIO_NET_F_MTU: offered when not 0.
+	uint16_t mtu;	      // VIRTIO_NET_F_MTU: offered when not 0.
 };
 
 struct vhost_conn;
 
 // Takes ownership of fd (also on failure) and makes it non-blocking. NULL with errno on failure.
 struct vhost_conn *vhost_conn_new(
-	int fd, const struct vhost_conn_config *config, const struct vhost_conn_ops *ops, void *ctx
+	int fd,
+	const struct vhost_conn_config *config,
+	const struct vhost_conn_ops *ops,
+	void *ctx
 );
 
 // Quiesces, then closes the connection and gives back all memory and descriptors. Accepts NULL.

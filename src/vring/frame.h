@@ -35,9 +35,9 @@ struct frame_offload {
 };
 
 struct frame {
-	const uint8_t *head;          // Private copy of the first head_size bytes.
+	const uint8_t *head;	      // Private copy of the first head_size bytes.
 	const struct frame_seg *segs; // The whole frame, the head's bytes included.
-	uint32_t size;                // Bytes, without virtio-net header and FCS.
+	uint32_t size;		      // Bytes, without virtio-net header and FCS.
 	uint16_t head_size;
 	uint16_t seg_count;
 	struct frame_offload offload;

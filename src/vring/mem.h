@@ -26,12 +26,18 @@ struct vring_mem {
 // from one region into the next only where both the guest's and this process's addresses go on
 // without a gap. *cache is any region of mem, moved to the one that was hit.
 void *vring_mem_find(
-	const struct vring_mem *mem, const struct vring_region **cache, uint64_t gpa, uint64_t size
+	const struct vring_mem *mem,
+	const struct vring_region **cache,
+	uint64_t gpa,
+	uint64_t size
 );
 
 // The common case inline: the range lies in the region that the last one lay in.
 static inline void *vring_mem_at(
-	const struct vring_mem *mem, const struct vring_region **cache, uint64_t gpa, uint64_t size
+	const struct vring_mem *mem,
+	const struct vring_region **cache,
+	uint64_t gpa,
+	uint64_t size
 )
 {
 	const struct vring_region *r = *cache;

@@ -19,12 +19,12 @@
 // Why a ring was given up. The port that owns it is quarantined with this reason.
 enum vring_fault {
 	VRING_FAULT_NONE,
-	VRING_FAULT_AVAIL_JUMP,   // The available index moved by more than the ring's size.
-	VRING_FAULT_HEAD,         // A head or next index outside of the table.
-	VRING_FAULT_LOOP,         // A chain longer than its table.
-	VRING_FAULT_ADDRESS,      // A buffer, or an indirect table, outside of guest memory.
-	VRING_FAULT_INDIRECT,     // Indirect in indirect, with NEXT, or of a wrong size.
-	VRING_FAULT_DIRECTION,    // Writable where readable is due, or the reverse.
+	VRING_FAULT_AVAIL_JUMP, // The available index moved by more than the ring's size.
+	VRING_FAULT_HEAD,	// A head or next index outside of the table.
+	VRING_FAULT_LOOP,	// A chain longer than its table.
+	VRING_FAULT_ADDRESS,	// A buffer, or an indirect table, outside of guest memory.
+	VRING_FAULT_INDIRECT,	// Indirect in indirect, with NEXT, or of a wrong size.
+	VRING_FAULT_DIRECTION,	// Writable where readable is due, or the reverse.
 	VRING_FAULT_COUNT
 };
 
@@ -35,10 +35,10 @@ const char *vring_fault_text(enum vring_fault fault);
 // left where it was (deliver).
 enum vring_drop {
 	VRING_DROP_NONE,
-	VRING_DROP_SHORT,    // Take: shorter than its header or than FRAME_SIZE_MIN.
-	VRING_DROP_LONG,     // Take: longer than FRAME_SIZE_MAX or in too many segments.
-	VRING_DROP_FULL,     // Deliver: no receive buffers.
-	VRING_DROP_BUFFER,   // Deliver: the next receive buffer is too small for the frame.
+	VRING_DROP_SHORT,  // Take: shorter than its header or than FRAME_SIZE_MIN.
+	VRING_DROP_LONG,   // Take: longer than FRAME_SIZE_MAX or in too many segments.
+	VRING_DROP_FULL,   // Deliver: no receive buffers.
+	VRING_DROP_BUFFER, // Deliver: the next receive buffer is too small for the frame.
 	VRING_DROP_COUNT
 };
 
@@ -55,15 +55,15 @@ struct vring {
 	struct vring_used_ring *used;
 	const struct vring_mem *mem;
 	const struct vring_region *cache;
-	uint32_t size;        // Entries.
+	uint32_t size; // Entries.
 	uint16_t mask;
-	uint16_t next_avail;  // The next available entry to look at; virtio's 16-bit running index.
-	uint16_t avail_seen;  // The front end's index when it was last read.
-	uint16_t next_used;   // The next used entry to write.
-	uint16_t used_shown;  // What the front end's view of the used index is.
-	uint8_t header_size;  // struct virtio_net_hdr: 12 bytes, or 10 (virtio 1.1, 5.1.6.1 legacy).
-	bool mergeable;       // VIRTIO_NET_F_MRG_RXBUF was negotiated.
-	bool indirect;        // VIRTIO_F_RING_INDIRECT_DESC was negotiated.
+	uint16_t next_avail; // The next available entry to look at; virtio's 16-bit running index.
+	uint16_t avail_seen; // The front end's index when it was last read.
+	uint16_t next_used;  // The next used entry to write.
+	uint16_t used_shown; // What the front end's view of the used index is.
+	uint8_t header_size; // struct virtio_net_hdr: 12 bytes, or 10 (virtio 1.1, 5.1.6.1 legacy).
+	bool mergeable;	     // VIRTIO_NET_F_MRG_RXBUF was negotiated.
+	bool indirect;	     // VIRTIO_F_RING_INDIRECT_DESC was negotiated.
 	enum vring_fault fault;
 	uint32_t taken_count; // Chains of the burst in the air, completed by vring_complete().
 	uint16_t taken[FRAME_BURST_MAX];
@@ -88,7 +88,10 @@ static inline uint64_t vring_used_size(uint32_t size)
 // have at least one region and outlive the ring's use. -EINVAL: size, alignment (virtio 1.1, 2.6:
 // 16, 2 and 4 bytes) or mem.
 int vring_init(
-	struct vring *ring, const struct vring_areas *areas, uint32_t size, uint16_t base,
+	struct vring *ring,
+	const struct vring_areas *areas,
+	uint32_t size,
+	uint16_t base,
 	const struct vring_mem *mem
 );
 
@@ -104,7 +107,9 @@ bool vring_has_work(const struct vring *ring);
 // number of frames in the burst; 0 with ring->fault set when the ring cannot be trusted any more. The
 // burst must be finished with vring_complete() before the next take.
 uint32_t vring_take(
-	struct vring *ring, struct frame_burst *burst, uint32_t max,
+	struct vring *ring,
+	struct frame_burst *burst,
+	uint32_t max,
 	uint64_t ret_drops[VRING_DROP_COUNT]
 );
 
@@ -119,7 +124,9 @@ void vring_complete(struct vring *ring);
 // more fits now; BUFFER: frames[result] alone does not fit, the caller skips it). A fault sets
 // ring->fault and stops. Nothing is shown to the front end before vring_show().
 uint32_t vring_deliver(
-	struct vring *ring, const struct frame *const *frames, uint32_t count,
+	struct vring *ring,
+	const struct frame *const *frames,
+	uint32_t count,
 	enum vring_drop *ret_drop
 );
 

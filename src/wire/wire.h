@@ -17,10 +17,10 @@
 #include <stdint.h>
 
 #define WIRE_VERSION 1
-#define WIRE_NAME_SIZE 64      // With its NUL. Names of networks and ports.
+#define WIRE_NAME_SIZE 64	 // With its NUL. Names of networks and ports.
 #define WIRE_DATAGRAM_MAX 131072 // Bytes; below the kernel's default socket buffer.
 #define WIRE_FDS_MAX 253
-#define WIRE_STATS_PORTS 32    // Ports in one stats reply: a datagram stays far below its limit.
+#define WIRE_STATS_PORTS 32 // Ports in one stats reply: a datagram stays far below its limit.
 #define WIRE_STATE_PORTS 32
 #define WIRE_DROPS_MAX 24
 #define WIRE_WORKERS_MAX 16
@@ -29,20 +29,20 @@
 
 // Requests, their replies under the same name, and events (last).
 enum wire_op {
-	WIRE_HELLO,       // args: wire_hello both ways. The switch's says who it is.
-	WIRE_PING,        // args: none; reply: wire_pong. The heartbeat.
+	WIRE_HELLO,	  // args: wire_hello both ways. The switch's says who it is.
+	WIRE_PING,	  // args: none; reply: wire_pong. The heartbeat.
 	WIRE_NETWORK_ADD, // args: wire_network. -EEXIST: the id is in use.
 	WIRE_NETWORK_DEL, // args: wire_id. -EBUSY: it has ports.
-	WIRE_PORT_ADD,    // args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps
-	                  // for a later ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
-	WIRE_PORT_DEL,    // args: wire_id. Its connection closes; no frame is in the air on reply.
-	WIRE_CONN_ADD,    // args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a
-	                  // living connection. -EPERM: the port is quarantined.
-	WIRE_STATS,       // args: wire_after; reply: wire_stats, ports in order of id, from after `after`.
-	WIRE_STATE,       // args: wire_after; reply: wire_state: intent as the switch has it, one listener
-	                  // descriptor for each port with has_listener, in order.
-	WIRE_STOP,        // args: none. The switch replies, closes all and exits 0.
-	WIRE_PORT_EVENT,  // event, id 0, args: wire_port_event.
+	WIRE_PORT_ADD, // args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps
+		       // for a later ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
+	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
+	WIRE_CONN_ADD, // args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a
+		// living connection. -EPERM: the port is quarantined.
+	WIRE_STATS, // args: wire_after; reply: wire_stats, ports in order of id, from after `after`.
+	WIRE_STATE, // args: wire_after; reply: wire_state: intent as the switch has it, one listener
+		    // descriptor for each port with has_listener, in order.
+	WIRE_STOP,  // args: none. The switch replies, closes all and exits 0.
+	WIRE_PORT_EVENT, // event, id 0, args: wire_port_event.
 	WIRE_OP_COUNT
 };
 
@@ -59,10 +59,10 @@ enum wire_port_state {
 const char *wire_port_state_text(uint32_t state);
 
 struct wire_hello {
-	uint32_t version;   // WIRE_VERSION; another one is refused with -EPROTO.
-	char program[32];   // "ringway-switch 0.1.0"
+	uint32_t version; // WIRE_VERSION; another one is refused with -EPROTO.
+	char program[32]; // "ringway-switch 0.1.0"
 	uint32_t pid;
-	uint64_t start_ns;  // CLOCK_BOOTTIME at start: tells one run of the switch from another.
+	uint64_t start_ns; // CLOCK_BOOTTIME at start: tells one run of the switch from another.
 };
 
 struct wire_id {
@@ -85,13 +85,13 @@ struct wire_port {
 	char name[WIRE_NAME_SIZE];
 	uint8_t mac[MAC_SIZE]; // Pinned in the network's MAC table.
 	uint16_t queues;       // Queue pairs.
-	bool learning;         // Other source addresses are accepted and learned.
+	bool learning;	       // Other source addresses are accepted and learned.
 };
 
 struct wire_pong {
 	uint32_t workers;
 	uint64_t turns; // Loop turns of the slowest worker; 0x0 growth over seconds means a hang.
-	bool asleep;    // Every worker has nothing to poll, so turns need not grow.
+	bool asleep;	// Every worker has nothing to poll, so turns need not grow.
 };
 
 struct wire_port_event {
@@ -110,7 +110,7 @@ struct wire_port_stats {
 	uint32_t state;
 	uint64_t features;
 	uint32_t regions;
-	uint64_t memory;    // Bytes of guest memory mapped.
+	uint64_t memory;      // Bytes of guest memory mapped.
 	uint16_t queues_live; // Queue pairs that carry frames now.
 	// rx: frames the switch received from the port; tx: frames it delivered to the port.
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
@@ -158,7 +158,7 @@ struct wire_state {
 struct wire_msg {
 	enum wire_op op;
 	uint32_t id;
-	bool is_reply;        // Sent by the switch with an id; decides which args the op carries.
+	bool is_reply;	      // Sent by the switch with an id; decides which args the op carries.
 	struct rwy_err error; // A reply only; error.code != 0: args are absent.
 	union {
 		struct wire_hello hello;
