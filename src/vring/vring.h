@@ -102,10 +102,11 @@ void vring_set_notify(struct vring *ring, bool notify);
 // Whether the front end has made something available that was not taken yet. One shared read.
 bool vring_has_work(const struct vring *ring);
 
-// Takes at most `max` (<= FRAME_BURST_MAX) frames from a transmit ring into an empty burst. Dropped
+// Takes at most `max` (<= FRAME_BURST_MAX) chains from a transmit ring into an empty burst. Dropped
 // chains take their place in the order of completion; ret_drops[reason] is added to. Returns the
-// number of frames in the burst; 0 with ring->fault set when the ring cannot be trusted any more. The
-// burst must be finished with vring_complete() before the next take.
+// number of frames in the burst. ring->fault is set when the ring cannot be trusted any more; frames
+// before the fault are still returned, and nothing is taken afterwards. A burst must be finished
+// with vring_complete() before the next take.
 uint32_t vring_take(
 	struct vring *ring,
 	struct frame_burst *burst,

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Walking a descriptor chain into segments of this process's memory. Inside src/vring/.
+#pragma once
+
+#include "vring/layout.h"
+#include "vring/vring.h"
+
+struct chain {
+	struct frame_seg *segs; // In: room for seg_max.
+	uint32_t seg_max;
+	uint32_t seg_count;
+	uint64_t size; // Bytes in all segments.
+};
+
+enum chain_result {
+	CHAIN_OK,
+	CHAIN_TOO_MANY, // More than seg_max segments; nothing is wrong with the ring.
+	CHAIN_FAULT,	// ring->fault says what.
+};
+
+// Walks the chain that begins with `first` (already read from the table). Every descriptor must have
+// exactly `direction` (0 or DESC_F_WRITE). Empty descriptors are skipped.
+enum chain_result chain_walk(
+	struct vring *ring,
+	struct desc first,
+	uint16_t direction,
+	struct chain *chain
+);

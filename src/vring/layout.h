@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The split ring's shared memory, as the specification lays it out (virtio 1.1, 2.6.5 to 2.6.8). Little
+// endian; this back end runs on little-endian machines only. Inside src/vring/.
+#pragma once
+
+#include <stdint.h>
+
+#define DESC_F_NEXT 1
+#define DESC_F_WRITE 2
+#define DESC_F_INDIRECT 4
+#define DESC_F_KNOWN (DESC_F_NEXT | DESC_F_WRITE | DESC_F_INDIRECT)
+#define AVAIL_F_NO_INTERRUPT 1
+#define USED_F_NO_NOTIFY 1
+
+// virtio 1.1, 2.6.5: struct virtq_desc. The last three members are read as one 64-bit word, so that
+// a descriptor is read by two loads, each field once.
+struct vring_desc_entry {
+	uint64_t addr;
+	uint64_t size_flags_next;
+};
+
+// virtio 1.1, 2.6.6: struct virtq_avail.
+struct vring_avail_ring {
+	uint16_t flags;
+	uint16_t idx;
+	uint16_t ring[];
+};
+
+struct vring_used_entry {
+	uint32_t id;
+	uint32_t size;
+};
+
+// virtio 1.1, 2.6.8: struct virtq_used.
+struct vring_used_ring {
+	uint16_t flags;
+	uint16_t idx;
+	struct vring_used_entry ring[];
+};
+
+_Static_assert(sizeof(struct vring_desc_entry) == 16, "virtio 1.1, 2.6.5");
+_Static_assert(sizeof(struct vring_used_entry) == 8, "virtio 1.1, 2.6.8");
+_Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little endian");
+
+// A descriptor's private copy.
+struct desc {
+	uint64_t addr;
+	uint32_t size;
+	uint16_t flags;
+	uint16_t next;
+};
+
+// Reads a shared descriptor once.
+static inline struct desc desc_read(const struct vring_desc_entry *entry)
+{
+	uint64_t word = __atomic_load_n(&entry->size_flags_next, __ATOMIC_RELAXED);
+	return (struct desc){
+		.addr = __atomic_load_n(&entry->addr, __ATOMIC_RELAXED),
+		.size = (uint32_t)word,
+		.flags = (uint16_t)(word >> 32),
+		.next = (uint16_t)(word >> 48),
+	};
+}

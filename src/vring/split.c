@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A split ring's life: set-up, notification both ways, showing what was used. Runs on the ring's
+// worker, or on the control thread while the port is quiesced. take.c and deliver.c move the frames.
+//
+// Memory ordering of the shared words:
+//   avail->idx    acquire, before the entries and descriptors that it makes available are read;
+//   used->idx     release, after the used entries and the frames' bytes were written;
+//   avail->flags  read after a full fence behind the store of used->idx: a front end clears the flag,
+//                 fences and looks at used->idx, so one of the two sees the other (2.6.7.1);
+//   used->flags   relaxed: it is a hint; after clearing it the ring is looked at once more.
+#include "vring/layout.h"
+#include "vring/vring.h"
+
+#include <errno.h>
+#include <stddef.h>
+#include <string.h>
+
+static const char *const fault_text[VRING_FAULT_COUNT] = {
+	[VRING_FAULT_NONE] = "none",
+	[VRING_FAULT_AVAIL_JUMP] = "the available index jumped by more than the ring's size",
+	[VRING_FAULT_HEAD] = "a descriptor index is outside of its table",
+	[VRING_FAULT_LOOP] = "a descriptor chain is longer than its table",
+	[VRING_FAULT_ADDRESS] = "a buffer lies outside of the shared memory",
+	[VRING_FAULT_INDIRECT] = "an indirect descriptor is malformed or was not negotiated",
+	[VRING_FAULT_DIRECTION] = "a buffer is writable where readable is due, or the reverse",
+};
+
+const char *vring_fault_text(enum vring_fault fault)
+{
+	return (unsigned int)fault < VRING_FAULT_COUNT ? fault_text[fault] : "unknown";
+}
+
+int vring_init(
+	struct vring *ring,
+	const struct vring_areas *areas,
+	uint32_t size,
+	uint16_t base,
+	const struct vring_mem *mem
+)
+{
+	if (size < VRING_SIZE_MIN || size > VRING_SIZE_MAX || (size & (size - 1)))
+		return -EINVAL;
+	if ((uintptr_t)areas->desc % 16 || (uintptr_t)areas->avail % 2 ||
+	    (uintptr_t)areas->used % 4)
+		return -EINVAL;
+	if (mem->count == 0)
+		return -EINVAL;
+	*ring = (struct vring){
+		.desc = areas->desc,
+		.avail = areas->avail,
+		.used = areas->used,
+		.mem = mem,
+		.cache = &mem->region[0],
+		.size = size,
+		.mask = (uint16_t)(size - 1),
+		.next_avail = base,
+		.avail_seen = base,
+		.next_used = base,
+		.used_shown = base,
+		.header_size = 12,
+	};
+	return 0;
+}
+
+void vring_set_notify(struct vring *ring, bool notify)
+{
+	__atomic_store_n(&ring->used->flags, notify ? 0 : USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
+	if (notify)
+		__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+bool vring_has_work(const struct vring *ring)
+{
+	return __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
+}
+
+void vring_show(struct vring *ring)
+{
+	if (ring->used_shown == ring->next_used)
+		return;
+	__atomic_store_n(&ring->used->idx, ring->next_used, __ATOMIC_RELEASE);
+	ring->used_shown = ring->next_used;
+}
+
+bool vring_wants_call(const struct vring *ring)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return !(__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) & AVAIL_F_NO_INTERRUPT);
+}
