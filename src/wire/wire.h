@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Messages between ringwayd and ringway-switch: one JSON object a SOCK_SEQPACKET datagram, descriptors
 // beside it. ringwayd asks ("id" > 0), the switch replies with the same op and id, or with "error";
-// the switch reports events with id 0. The first message each way is hello. Any thread.
+// the switch reports events with id 0. The first message each way is hello: ringwayd's is a request, the
+// switch's the reply to it. Any thread.
 //
 //   {"op":"port_add","id":7,"args":{"port":3,"network":1,"name":"a","mac":"02:..","queues":1,..}} + [listener]
 //   {"op":"port_add","id":7,"args":{}}
