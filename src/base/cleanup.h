@@ -10,7 +10,7 @@ static inline void cleanup_free_ptr(void *p)
 	free(*(void **)p);
 }
 
-static inline void cleanup_close_fd(int *fd)
+static inline void cleanup_close_fd(const int *fd)
 {
 	if (*fd >= 0)
 		(void)close(*fd); // Nothing to do about a failing close here.

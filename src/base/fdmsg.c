@@ -47,24 +47,33 @@ ssize_t fdmsg_send(
 	return sent < 0 ? -errno : sent;
 }
 
-// Moves received descriptors into buf; closes those that find no room and returns false then.
+// Moves the descriptors of one control message into buf; closes those that find no room and returns
+// false then.
+static bool keep_rights(struct cmsghdr *cmsg, struct fdmsg_buf *buf)
+{
+	bool fits = true;
+	size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
+	for (size_t i = 0; i < count; i++) {
+		int fd;
+		memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
+		if (buf->fd_count < buf->fd_max) {
+			buf->fds[buf->fd_count++] = fd;
+			continue;
+		}
+		(void)close(fd); // Not wanted; nothing to do about a failing close.
+		fits = false;
+	}
+	return fits;
+}
+
 static bool keep_fds(struct msghdr *msg, struct fdmsg_buf *buf)
 {
 	bool fits = true;
 	for (struct cmsghdr *cmsg = CMSG_FIRSTHDR(msg); cmsg; cmsg = CMSG_NXTHDR(msg, cmsg)) {
 		if (cmsg->cmsg_level != SOL_SOCKET || cmsg->cmsg_type != SCM_RIGHTS)
 			continue;
-		size_t count = (cmsg->cmsg_len - CMSG_LEN(0)) / sizeof(int);
-		for (size_t i = 0; i < count; i++) {
-			int fd;
-			memcpy(&fd, CMSG_DATA(cmsg) + i * sizeof(int), sizeof(fd));
-			if (buf->fd_count < buf->fd_max) {
-				buf->fds[buf->fd_count++] = fd;
-				continue;
-			}
-			(void)close(fd); // Not wanted; nothing to do about a failing close.
+		if (!keep_rights(cmsg, buf))
 			fits = false;
-		}
 	}
 	return fits;
 }

@@ -22,7 +22,7 @@ int mac_parse(const char *text, uint8_t ret_mac[MAC_SIZE])
 	uint8_t mac[MAC_SIZE];
 	if (strlen(text) != MAC_TEXT_SIZE - 1)
 		return -EINVAL;
-	for (int i = 0; i < MAC_SIZE; i++) {
+	for (size_t i = 0; i < MAC_SIZE; i++) {
 		int high = hex_value(text[3 * i]);
 		int low = hex_value(text[3 * i + 1]);
 		if (high < 0 || low < 0 || (i < MAC_SIZE - 1 && text[3 * i + 2] != ':'))

@@ -35,7 +35,7 @@ enum wire_op {
 	WIRE_NETWORK_ADD, // args: wire_network. -EEXIST: the id is in use.
 	WIRE_NETWORK_DEL, // args: wire_id. -EBUSY: it has ports.
 	WIRE_PORT_ADD, // args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps
-		       // for a later ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
+		// for a later ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
 	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
 	WIRE_CONN_ADD, // args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a
 		// living connection. -EPERM: the port is quarantined.
