@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# A short front for meson and the scripts in tools/. Every target works from any umask: files that a
+# container's user reads (the preload library) are made readable to all.
+SHELL := /bin/bash
+.SHELLFLAGS := -euc
+.DEFAULT_GOAL := build
+BUILD := build
+DESTDIR ?=
+export DESTDIR
+
+.PHONY: build demo check install format clean help setup
+
+build: setup
+	@umask 022; [ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
+	@umask 022; ninja -C $(BUILD)
+
+# Says the one line to run when packages are missing and the caller is not root.
+setup:
+	@tools/setup.sh --root
+
+demo: build
+	@umask 022; tools/demo.sh
+
+check: setup
+	@tools/check.sh
+
+install: build
+	@umask 022; meson install -C $(BUILD) --no-rebuild
+
+format: setup
+	@tools/check-lib.sh c_files | xargs -0 clang-format -i
+
+clean:
+	rm -rf build build-check build-clang build-asan build-fuzz
+
+help:
+	@printf '%s\n' \
+		'make           build (installs missing Debian packages when run by root)' \
+		'make demo      two DPDK containers exchange frames over a Ringway network (root)' \
+		'make check     every check and test; smoke tests with a real engine need root' \
+		'make install   install into DESTDIR, under the prefix that meson was set up with' \
+		'make format    clang-format over the C files' \
+		'make clean     remove the build directories'

@@ -1,0 +1,226 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Every check and test of the project; a stage that fails does not stop the next one.
+#   tools/check.sh             all stages
+#   tools/check.sh STAGE...    these only, in this order
+# Ends with one line: N passed, M failed[, K skipped]. The status is 0 only when nothing failed.
+set -uo pipefail
+umask 022
+cd "$(dirname "$0")/.." || exit 1
+export LC_ALL=C.UTF-8
+. tools/check-lib.sh
+
+stages=(
+	format spdx layers prefix spelling shell python man units
+	build-gcc unit build-clang tidy build-asan unit-asan fuzz smoke
+)
+logs=build-check
+jobs=$(nproc)
+passed=0
+failed=0
+skips=()
+failures=()
+# Set by a stage for its last result: why it did not run, or what it found.
+skip_reason=''
+
+# note_result RESULT NAME [REASON]: counts one check or test.
+note_result() {
+	case $1 in
+	pass) passed=$((passed + 1)) ;;
+	skip) skips+=("$2: ${3:-no reason given}") ;;
+	*)
+		failed=$((failed + 1))
+		failures+=("$2${3:+: $3}")
+		;;
+	esac
+}
+
+stage_format() {
+	c_files | xargs -0 clang-format --dry-run -Werror
+}
+
+# Every source, script, build file and manual page names its licence in the first lines.
+stage_spdx() {
+	local path bad=0
+	while IFS= read -r -d '' path; do
+		head -n 4 "$path" | grep -q 'SPDX-License-Identifier: BSD-3-Clause' && continue
+		printf '%s: no SPDX-License-Identifier in its first lines\n' "$path"
+		bad=1
+	done < <({
+		select_files '(\.(c|h|py|sh|bash|bats|service|socket)|meson\.build|Makefile)$'
+		shell_files
+		man_pages
+	} | sort -zu)
+	return $bad
+}
+
+stage_layers() {
+	python3 tools/check-layers.py
+}
+
+stage_prefix() {
+	python3 tools/check-prefix.py
+}
+
+stage_spelling() {
+	all_files | xargs -0 codespell
+}
+
+stage_shell() {
+	shell_files | xargs -0 shellcheck -x
+}
+
+stage_python() {
+	python_files | PYTHONPYCACHEPREFIX="$PWD/$logs/pycache" xargs -0 -r python3 -W error -m py_compile
+}
+
+stage_man() {
+	man_pages | xargs -0 -r mandoc -T lint -W warning
+}
+
+# setup_build DIR COMPILER [MESON-OPTION...]: configures when needed, builds all.
+setup_build() {
+	local dir=$1 compiler=$2
+	shift 2
+	if [ ! -f "$dir/build.ninja" ]; then
+		CC=$compiler meson setup "$dir" "$@" || return 1
+	fi
+	ninja -C "$dir"
+}
+
+stage_build-gcc() {
+	setup_build build gcc
+}
+
+stage_build-clang() {
+	setup_build build-clang clang
+}
+
+stage_build-asan() {
+	setup_build build-asan gcc -Db_sanitize=address,undefined
+}
+
+stage_tidy() {
+	python3 tools/check-tidy.py build-clang "$jobs"
+}
+
+# run_meson_tests DIR: counts each test of the suite.
+run_meson_tests() {
+	local dir=$1 status=0 result name
+	[ -f "$dir/build.ninja" ] || setup_build "$dir" gcc || return 1
+	ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 \
+		UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1 \
+		meson test -C "$dir" --print-errorlogs --num-processes "$jobs" || status=1
+	while IFS=$'\t' read -r result name; do
+		case $result in
+		OK | EXPECTEDFAIL) note_result pass "$name" ;;
+		SKIP) note_result skip "$dir $name" "the test says so: see $dir/meson-logs/testlog.txt" ;;
+		*) note_result fail "$dir $name" "$result" ;;
+		esac
+	done < <(jq -r '[.result, .name] | @tsv' "$dir/meson-logs/testlog.json")
+	return $status
+}
+
+stage_unit() {
+	run_meson_tests build
+}
+
+stage_unit-asan() {
+	run_meson_tests build-asan
+}
+
+stage_fuzz() {
+	local result name reason
+	setup_build build-fuzz clang -Dfuzz=true -Db_lundef=false || return 1
+	: >"$logs/fuzz.results"
+	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-20}" "$logs/fuzz.results"
+	local status=$?
+	while IFS=$'\t' read -r result name reason; do
+		note_result "$result" "fuzz $name" "$reason"
+	done <"$logs/fuzz.results"
+	return $status
+}
+
+# The units are read by systemd itself where it is installed.
+stage_units() {
+	command -v systemd-analyze >/dev/null || {
+		skip_reason='systemd-analyze is not installed'
+		return 77
+	}
+	tools/check-units.sh
+}
+
+stage_smoke() {
+	if [ "$(id -u)" != 0 ]; then
+		skip_reason='needs root: an engine and network namespaces'
+		return 77
+	fi
+	setup_build build gcc || return 1
+	local status=0 line
+	timeout --kill-after=30 "${SMOKE_SECONDS:-900}" \
+		bats --formatter tap tests/smoke </dev/null || status=$?
+	[ "$status" != 124 ] || note_result fail smoke 'took too long and was ended'
+	while IFS= read -r line; do
+		case $line in
+		'ok '*' # skip'*) note_result skip "smoke ${line%% # skip*}" "${line##* # skip }" ;;
+		'ok '*) note_result pass "smoke $line" ;;
+		'not ok '*) note_result fail "smoke: ${line#not ok }" ;;
+		esac
+	done <"$log"
+	return "$status"
+}
+
+# Stages whose tests are counted one by one; all others count as one each.
+counts_itself() {
+	case $1 in
+	unit | unit-asan | fuzz | smoke) return 0 ;;
+	*) return 1 ;;
+	esac
+}
+
+run_stage() {
+	local name=$1 start=$SECONDS before=$failed counted=$((passed + failed + ${#skips[@]})) status=0
+	log=$logs/$name.log
+	skip_reason=''
+	# In this shell, so that a stage can count; its output goes to its log alone.
+	"stage_$name" >"$log" 2>&1 </dev/null || status=$?
+	local word=ok
+	if [ "$status" = 77 ] && [ -n "$skip_reason" ]; then
+		note_result skip "$name" "$skip_reason"
+		word=skipped
+	elif [ "$status" != 0 ]; then
+		word=FAILED
+		# A stage that failed before it could count a failure of its own.
+		[ "$failed" != "$before" ] || note_result fail "$name"
+	elif ! counts_itself "$name"; then
+		note_result pass "$name"
+	elif [ "$counted" = $((passed + failed + ${#skips[@]})) ]; then
+		word=FAILED
+		echo 'no test was found' >>"$log"
+		note_result fail "$name"
+	fi
+	printf '%-12s %-8s %4d s\n' "$name" "$word" $((SECONDS - start))
+	[ "$word" != FAILED ] || {
+		tail -n 60 "$log" | sed 's/^/    /'
+		printf '    (all of it: %s)\n' "$log"
+	}
+}
+
+[ $# -gt 0 ] || set -- "${stages[@]}"
+mkdir -p "$logs"
+for stage in "$@"; do
+	if [ "$(type -t "stage_$stage")" != function ]; then
+		printf 'tools/check.sh: no stage %s; there are: %s\n' "'$stage'" "${stages[*]}" >&2
+		exit 2
+	fi
+done
+for stage in "$@"; do
+	run_stage "$stage"
+done
+[ ${#skips[@]} = 0 ] || printf 'skipped: %s\n' "${skips[@]}"
+[ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
+printf '%d s\n' "$SECONDS"
+summary="$passed passed, $failed failed"
+[ ${#skips[@]} = 0 ] || summary+=", ${#skips[@]} skipped"
+echo "$summary"
+[ "$failed" = 0 ]
