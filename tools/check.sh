@@ -11,8 +11,8 @@ export LC_ALL=C.UTF-8
 . tools/check-lib.sh
 
 stages=(
-	format spdx layers prefix spelling shell python man units
-	build-gcc unit build-clang tidy build-asan unit-asan fuzz smoke
+	format spdx layers prefix spelling shell python man
+	build-gcc units unit build-clang tidy build-asan unit-asan fuzz smoke
 )
 logs=build-check
 jobs=$(nproc)

@@ -66,6 +66,7 @@ static bool keep_rights(struct cmsghdr *cmsg, struct fdmsg_buf *buf)
 	return fits;
 }
 
+// The same for every control message that came.
 static bool keep_fds(struct msghdr *msg, struct fdmsg_buf *buf)
 {
 	bool fits = true;
