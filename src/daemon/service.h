@@ -106,6 +106,15 @@ int service_network_bind(
 	const char *docker_id,
 	struct rwy_err *err
 );
+// Fills in the subnet and gateway that an engine's address management picked: those that are unset are set,
+// those that are set must agree (-EINVAL). -EEXIST: the subnet overlaps another network's.
+int service_network_set_addresses(
+	struct daemon *d,
+	uint32_t id,
+	const char *subnet,
+	const char *gateway,
+	struct rwy_err *err
+);
 int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err);
 
 // Ports. add: listens (or connects), tells the switch. For endpoints it is idempotent on endpoint_id, and an
