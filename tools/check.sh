@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 
 stages=(
 	format spdx layers prefix spelling shell python man
-	build-gcc units unit build-clang tidy build-asan unit-asan fuzz smoke
+	build-gcc headers units unit build-clang tidy build-asan unit-asan fuzz smoke
 )
 logs=build-check
 jobs=$(nproc)
@@ -90,6 +90,17 @@ setup_build() {
 
 stage_build-gcc() {
 	setup_build build gcc
+}
+
+# Every header compiles alone, with what the build gives it.
+stage_headers() {
+	local path bad=0 flags
+	read -r -a flags < <(pkg-config --cflags libdpdk jansson libmicrohttpd libcurl sqlite3)
+	while IFS= read -r -d '' path; do
+		gcc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -fsyntax-only \
+			-Isrc -I. "${flags[@]}" -x c - <<<"#include \"${path#src/}\"" || bad=1
+	done < <(select_files '^(src|tests/lib)/.*\.h$')
+	return $bad
 }
 
 stage_build-clang() {
