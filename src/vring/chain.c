@@ -28,7 +28,7 @@ static enum chain_result enter_indirect(struct vring *ring, struct walk *walk, s
 	    d->size / sizeof(struct vring_desc_entry) > VRING_SIZE_MAX)
 		return chain_fault(ring, VRING_FAULT_INDIRECT);
 	void *table = vring_mem_at(ring->mem, &ring->cache, d->addr, d->size);
-	if (!table || (uintptr_t)table % 8)
+	if (!table)
 		return chain_fault(ring, VRING_FAULT_ADDRESS);
 	walk->table = table;
 	walk->table_count = d->size / sizeof(struct vring_desc_entry);
@@ -47,6 +47,9 @@ static enum chain_result add_segment(
 	struct chain *chain
 )
 {
+	if (chain->desc_count == chain->desc_max)
+		return CHAIN_TOO_MANY;
+	chain->desc_count++;
 	if ((d->flags & DESC_F_WRITE) != direction)
 		return chain_fault(ring, VRING_FAULT_DIRECTION);
 	if (d->size == 0)
@@ -54,8 +57,6 @@ static enum chain_result add_segment(
 	uint8_t *addr = vring_mem_at(ring->mem, &ring->cache, d->addr, d->size);
 	if (!addr)
 		return chain_fault(ring, VRING_FAULT_ADDRESS);
-	if (chain->seg_count == chain->seg_max)
-		return CHAIN_TOO_MANY;
 	chain->segs[chain->seg_count++] = (struct frame_seg){.addr = addr, .size = d->size};
 	chain->size += d->size;
 	return CHAIN_OK;
@@ -82,6 +83,7 @@ enum chain_result chain_walk(
 	struct desc d = first;
 	enum chain_result r;
 
+	chain->desc_count = 0;
 	chain->seg_count = 0;
 	chain->size = 0;
 	for (;;) {

@@ -6,20 +6,22 @@
 #include "vring/vring.h"
 
 struct chain {
-	struct frame_seg *segs; // In: room for seg_max.
-	uint32_t seg_max;
+	struct frame_seg *segs; // In: room for desc_max.
+	uint32_t desc_max;	// In: descriptors that may be looked at, empty ones included.
+	uint32_t desc_count;
 	uint32_t seg_count;
 	uint64_t size; // Bytes in all segments.
 };
 
 enum chain_result {
 	CHAIN_OK,
-	CHAIN_TOO_MANY, // More than seg_max segments; nothing is wrong with the ring.
+	CHAIN_TOO_MANY, // More than desc_max descriptors; nothing is wrong with the ring.
 	CHAIN_FAULT,	// ring->fault says what.
 };
 
 // Walks the chain that begins with `first` (already read from the table). Every descriptor must have
-// exactly `direction` (0 or DESC_F_WRITE). Empty descriptors are skipped.
+// exactly `direction` (0 or DESC_F_WRITE). Empty descriptors make no segment, but they are counted:
+// looking at them is work too, and a front end can make a great many of them.
 enum chain_result chain_walk(
 	struct vring *ring,
 	struct desc first,

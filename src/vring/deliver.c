@@ -8,10 +8,10 @@
 
 #include <string.h>
 
-// Chains that one frame may be spread over, and segments that they may have together. 64 KiB in the
+// Chains that one frame may be spread over, and descriptors that they may have together. 64 KiB in the
 // smallest buffers that drivers use (256 bytes) needs 257.
 #define DELIVER_CHAINS_MAX 288
-#define DELIVER_SEGS_MAX 320
+#define DELIVER_DESCS_MAX 320
 
 // virtio 1.1, 5.1.6: struct virtio_net_hdr.
 struct net_header {
@@ -29,11 +29,13 @@ _Static_assert(sizeof(struct net_header) == 12, "virtio 1.1, 5.1.6");
 // Buffers gathered for one frame.
 struct target {
 	uint32_t chain_count;
+	uint32_t desc_count;
 	uint32_t seg_count;
+	bool cut; // The last chain was not walked to its end.
 	uint64_t size;
 	uint16_t head[DELIVER_CHAINS_MAX];
 	uint32_t chain_size[DELIVER_CHAINS_MAX];
-	struct frame_seg seg[DELIVER_SEGS_MAX];
+	struct frame_seg seg[DELIVER_DESCS_MAX];
 };
 
 // Where writing into a target stands.
@@ -110,34 +112,38 @@ static enum vring_drop gather_chain(struct vring *ring, struct target *target)
 	}
 	struct chain chain = {
 		.segs = &target->seg[target->seg_count],
-		.seg_max = DELIVER_SEGS_MAX - target->seg_count,
+		.desc_max = DELIVER_DESCS_MAX - target->desc_count,
 	};
 	enum chain_result r = chain_walk(ring, desc_read(&ring->desc[head]), DESC_F_WRITE, &chain);
 	if (r == CHAIN_FAULT)
 		return VRING_DROP_FULL;
 	// What was walked of too long a chain is used when it suffices.
+	target->cut = r == CHAIN_TOO_MANY;
 	if (chain.size > UINT32_MAX)
 		chain.size = UINT32_MAX;
 	target->head[target->chain_count] = head;
 	target->chain_size[target->chain_count] = (uint32_t)chain.size;
 	target->chain_count++;
+	target->desc_count += chain.desc_count;
 	target->seg_count += chain.seg_count;
 	target->size += chain.size;
 	return VRING_DROP_NONE;
 }
 
 // virtio 1.1, 5.1.6.4: without VIRTIO_NET_F_MRG_RXBUF a frame has one chain; with it, as many as it
-// takes, and num_buffers says how many.
+// takes, all but the last filled to the end (so nothing follows a chain that was cut), and num_buffers
+// says how many.
 static enum vring_drop gather(struct vring *ring, uint32_t need, struct target *target)
 {
 	target->chain_count = 0;
+	target->desc_count = 0;
 	target->seg_count = 0;
 	target->size = 0;
 	do {
 		enum vring_drop drop = gather_chain(ring, target);
 		if (drop != VRING_DROP_NONE)
 			return drop;
-	} while (target->size < need && ring->mergeable);
+	} while (target->size < need && ring->mergeable && !target->cut);
 	return target->size < need ? VRING_DROP_BUFFER : VRING_DROP_NONE;
 }
 
@@ -175,6 +181,8 @@ struct deliver_pass {
 
 static void read_buffers(struct vring *ring, struct deliver_pass *pass, uint32_t max)
 {
+	if (max > FRAME_BURST_MAX)
+		max = FRAME_BURST_MAX;
 	uint32_t count = avail_count(ring, max);
 	if (count > max)
 		count = max;
@@ -241,8 +249,6 @@ uint32_t vring_deliver(
 	*ret_drop = VRING_DROP_FULL;
 	if (ring->fault != VRING_FAULT_NONE)
 		return 0;
-	if (count > FRAME_BURST_MAX)
-		count = FRAME_BURST_MAX;
 	read_buffers(ring, &pass, count);
 	for (done = 0; done < count; done++) {
 		uint32_t used = (uint16_t)(ring->next_avail - pass_start);
@@ -250,6 +256,10 @@ uint32_t vring_deliver(
 			pass_start = ring->next_avail;
 			read_buffers(ring, &pass, count - done);
 			used = 0;
+		}
+		if (__builtin_expect(ring->fault != VRING_FAULT_NONE, 0)) {
+			*ret_drop = VRING_DROP_FULL;
+			return done;
 		}
 		if (used < pass.count && deliver_plain(ring, frames[done], &pass, used))
 			continue;

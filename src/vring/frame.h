@@ -13,7 +13,8 @@
 // ports after it make 62. One cache line. The copy is also what is
 // delivered for these bytes.
 #define FRAME_HEAD_SIZE 64
-// Segments that the frames of one burst may have together, and one frame alone.
+// Segments that the frames of one burst may have together, and one frame alone. Also the descriptors
+// that one take looks at, so that a burst is a bounded amount of work.
 #define FRAME_SEGS_MAX 1024
 // IEEE 802.3: addresses and type; anything shorter is not a frame.
 #define FRAME_SIZE_MIN 14
@@ -36,7 +37,8 @@ struct frame_offload {
 };
 
 struct frame {
-	const uint8_t *head;	      // Private copy of the first head_size bytes.
+	// Private copy of the first head_size bytes: FRAME_HEAD_SIZE, or all of a shorter frame.
+	const uint8_t *head;
 	const struct frame_seg *segs; // The whole frame, the head's bytes included.
 	uint32_t size;		      // Bytes, without virtio-net header and FCS.
 	uint16_t head_size;

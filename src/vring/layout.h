@@ -50,12 +50,23 @@ struct desc {
 	uint16_t next;
 };
 
-// Reads a shared descriptor once.
+// A word that may lie anywhere.
+struct vring_word {
+	uint64_t value;
+} __attribute__((packed, may_alias));
+
+static inline uint64_t word_read(const void *word)
+{
+	return ((const volatile struct vring_word *)word)->value;
+}
+
+// Reads a shared descriptor once. An indirect table may lie at any address: the specification asks for
+// no alignment there (virtio 1.1, 2.6.5.3).
 static inline struct desc desc_read(const struct vring_desc_entry *entry)
 {
-	uint64_t word = __atomic_load_n(&entry->size_flags_next, __ATOMIC_RELAXED);
+	uint64_t word = word_read(&entry->size_flags_next);
 	return (struct desc){
-		.addr = __atomic_load_n(&entry->addr, __ATOMIC_RELAXED),
+		.addr = word_read(&entry->addr),
 		.size = (uint32_t)word,
 		.flags = (uint16_t)(word >> 32),
 		.next = (uint16_t)(word >> 48),

@@ -71,7 +71,8 @@ void vring_set_notify(struct vring *ring, bool notify)
 
 bool vring_has_work(const struct vring *ring)
 {
-	return __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
+	return ring->fault == VRING_FAULT_NONE &&
+		__atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
 }
 
 void vring_show(struct vring *ring)

@@ -11,6 +11,7 @@
 // The burst's first descriptors, read once.
 struct take_pass {
 	uint32_t count;
+	uint32_t looked; // Descriptors of the chains taken so far.
 	uint16_t head[FRAME_BURST_MAX];
 	struct desc desc[FRAME_BURST_MAX];
 	uint8_t *host[FRAME_BURST_MAX]; // NULL: not a single plain descriptor.
@@ -18,6 +19,8 @@ struct take_pass {
 
 static void read_heads(struct vring *ring, struct take_pass *pass, uint32_t max)
 {
+	if (max > FRAME_BURST_MAX)
+		max = FRAME_BURST_MAX;
 	uint32_t count = avail_count(ring, max);
 	if (count > max)
 		count = max;
@@ -43,6 +46,7 @@ static void read_heads(struct vring *ring, struct take_pass *pass, uint32_t max)
 		pass->host[i] = host;
 	}
 	pass->count = count;
+	pass->looked = 0;
 }
 
 // Copies the first bytes of a frame out of guest memory, once and for all.
@@ -107,30 +111,32 @@ static enum vring_drop build_frame(
 	return VRING_DROP_NONE;
 }
 
-// Handles one chain. False: it must wait for the next burst (no segments left), or the ring broke.
+// Handles one chain. False: it must wait for the next burst (too many descriptors for what is left of
+// this one), or the ring broke.
 static bool take_chain(
 	struct vring *ring,
 	struct frame_burst *burst,
-	const struct take_pass *pass,
+	struct take_pass *pass,
 	uint32_t i,
 	uint64_t *drops
 )
 {
 	struct chain chain = {
 		.segs = &burst->seg[burst->seg_count],
-		.seg_max = FRAME_SEGS_MAX - burst->seg_count,
+		.desc_max = FRAME_SEGS_MAX - pass->looked,
+		.desc_count = 1,
 		.seg_count = 1,
 		.size = pass->desc[i].size,
 	};
 	enum vring_drop drop = VRING_DROP_NONE;
 
-	if (__builtin_expect(pass->host[i] && chain.seg_max, 1)) {
+	if (__builtin_expect(pass->host[i] && chain.desc_max, 1)) {
 		chain.segs[0] = (struct frame_seg){pass->host[i], pass->desc[i].size};
 	} else {
 		enum chain_result r = chain_walk(ring, pass->desc[i], 0, &chain);
 		if (r == CHAIN_FAULT)
 			return false;
-		if (r == CHAIN_TOO_MANY && burst->seg_count)
+		if (r == CHAIN_TOO_MANY && pass->looked)
 			return false;
 		if (r == CHAIN_TOO_MANY)
 			drop = VRING_DROP_LONG;
@@ -139,6 +145,7 @@ static bool take_chain(
 		drop = build_frame(ring, burst, &chain);
 	if (__builtin_expect(drop != VRING_DROP_NONE, 0))
 		drops[drop]++;
+	pass->looked += chain.desc_count;
 	ring->taken[ring->taken_count++] = pass->head[i];
 	return true;
 }

@@ -21,10 +21,12 @@ enum vring_fault {
 	VRING_FAULT_NONE,
 	VRING_FAULT_AVAIL_JUMP, // The available index moved by more than the ring's size.
 	VRING_FAULT_HEAD,	// A head or next index outside of the table.
-	VRING_FAULT_LOOP,	// A chain longer than its table.
-	VRING_FAULT_ADDRESS,	// A buffer, or an indirect table, outside of guest memory.
-	VRING_FAULT_INDIRECT,	// Indirect in indirect, with NEXT, or of a wrong size.
-	VRING_FAULT_DIRECTION,	// Writable where readable is due, or the reverse.
+	// A chain longer than its table. (In a table of more than FRAME_SEGS_MAX descriptors a chain is
+	// dropped for its length before that is certain.)
+	VRING_FAULT_LOOP,
+	VRING_FAULT_ADDRESS,   // A buffer, or an indirect table, outside of guest memory.
+	VRING_FAULT_INDIRECT,  // Indirect in indirect, with NEXT, or of a wrong size.
+	VRING_FAULT_DIRECTION, // Writable where readable is due, or the reverse.
 	VRING_FAULT_COUNT
 };
 
@@ -36,7 +38,7 @@ const char *vring_fault_text(enum vring_fault fault);
 enum vring_drop {
 	VRING_DROP_NONE,
 	VRING_DROP_SHORT,  // Take: shorter than its header or than FRAME_SIZE_MIN.
-	VRING_DROP_LONG,   // Take: longer than FRAME_SIZE_MAX or in too many segments.
+	VRING_DROP_LONG,   // Take: longer than FRAME_SIZE_MAX or in too many descriptors.
 	VRING_DROP_FULL,   // Deliver: no receive buffers.
 	VRING_DROP_BUFFER, // Deliver: the next receive buffer is too small for the frame.
 	VRING_DROP_COUNT
@@ -85,7 +87,8 @@ static inline uint64_t vring_used_size(uint32_t size)
 
 // Sets a ring up over its areas. `base` is the available index to go on from (vhost-user,
 // VHOST_USER_SET_VRING_BASE); the used index goes on from the same place, since nothing is in the air. mem must
-// have at least one region and outlive the ring's use. -EINVAL: size, alignment (virtio 1.1, 2.6:
+// have at least one region and outlive the ring's use; when it changes, the ring is set up anew, since it
+// remembers the region of its last hit. -EINVAL: size, alignment (virtio 1.1, 2.6:
 // 16, 2 and 4 bytes) or mem.
 int vring_init(
 	struct vring *ring,
@@ -99,14 +102,17 @@ int vring_init(
 // notifications on must be followed by another look at the ring.
 void vring_set_notify(struct vring *ring, bool notify);
 
-// Whether the front end has made something available that was not taken yet. One shared read.
+// Whether the front end has made something available that was not taken yet; never on a ring with a
+// fault. One shared read.
 bool vring_has_work(const struct vring *ring);
 
-// Takes at most `max` (<= FRAME_BURST_MAX) chains from a transmit ring into an empty burst. Dropped
+// Takes at most `max` (and FRAME_BURST_MAX) chains from a transmit ring into an empty burst. Dropped
 // chains take their place in the order of completion; ret_drops[reason] is added to. Returns the
 // number of frames in the burst. ring->fault is set when the ring cannot be trusted any more; frames
 // before the fault are still returned, and nothing is taken afterwards. A burst must be finished
-// with vring_complete() before the next take.
+// with vring_complete() before the next take, also one without frames: its chains may all have been
+// dropped (ring->taken_count says how many chains it is). Looks at FRAME_SEGS_MAX descriptors at most, of
+// all chains together, and ends the burst there.
 uint32_t vring_take(
 	struct vring *ring,
 	struct frame_burst *burst,
@@ -123,7 +129,7 @@ void vring_complete(struct vring *ring);
 // its segments. Returns how many leading frames were dealt with; stops at the first that finds no
 // buffer. `ret_drop` says why it stopped (VRING_DROP_NONE when all were delivered; FULL: nothing
 // more fits now; BUFFER: frames[result] alone does not fit, the caller skips it). A fault sets
-// ring->fault and stops. Nothing is shown to the front end before vring_show().
+// ring->fault and stops, with FULL. Nothing is shown to the front end before vring_show().
 uint32_t vring_deliver(
 	struct vring *ring,
 	const struct frame *const *frames,
