@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the commands share: asking the API, saying errors, printing. One thread; the words of the command
+// line are taken apart in words.c.
+#include "cli/cli.h"
+
+#include "base/cleanup.h"
+#include "cli/table.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <string.h>
+
+const char *cli_value(const struct cli_args *args, const char *name)
+{
+	const struct cli_opt *opts = args->cmd->opts;
+	for (size_t i = 0; opts && opts[i].name; i++)
+		if (strcmp(opts[i].name, name) == 0)
+			return args->values[i];
+	return NULL;
+}
+
+int cli_number(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *name,
+	long long *ret_number
+)
+{
+	const char *text = cli_value(args, name);
+	if (!text)
+		return 0;
+	char *end = NULL;
+	errno = 0;
+	long long number = strtoll(text, &end, 10);
+	if (end == text || *end || errno) {
+		(void
+		)cli_usage(cli, args->cmd, "--%s must be a whole number, not '%s'", name, text);
+		return -EINVAL;
+	}
+	*ret_number = number;
+	return 0;
+}
+
+int cli_call(
+	struct cli *cli,
+	const char *method,
+	const char *path,
+	json_t *body,
+	json_t **ret_answer
+)
+{
+	if (!cli->client)
+		cli->client = client_new(cli->run_dir, &cli->error);
+	if (!cli->client)
+		return cli->error.code;
+	return client_call(cli->client, method, path, body, ret_answer, &cli->error);
+}
+
+int cli_call_name(
+	struct cli *cli,
+	const char *method,
+	const char *prefix,
+	const char *name,
+	json_t **ret_answer
+)
+{
+	_cleanup_free_ char *path = client_path(prefix, name, "");
+	if (!path)
+		return err_set(&cli->error, -ENOMEM, "cannot ask ringwayd: no memory");
+	if (!name[0])
+		return err_set(&cli->error, -EINVAL, "an empty name names nothing");
+	return cli_call(cli, method, path, NULL, ret_answer);
+}
+
+int cli_fail(struct cli *cli)
+{
+	const struct rwy_err *error = &cli->error;
+	(void)fflush(cli->out); // What was done before comes first.
+	if (error->hint[0])
+		(void)fprintf(cli->err, "ringway: %s (%s)\n", error->msg, error->hint);
+	else
+		(void)fprintf(cli->err, "ringway: %s\n", error->msg);
+	return CLI_FAILED;
+}
+
+int cli_usage(struct cli *cli, const struct cli_cmd *cmd, const char *fmt, ...)
+{
+	struct rwy_err text = {0}; // Its buffer makes one line of whatever the words hold.
+	char said[ERR_MSG_SIZE];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(said, sizeof(said), fmt, ap); // Cut at the buffer's end.
+	va_end(ap);
+	err_set(&text, -EINVAL, "%s", said);
+	const char *space = cmd ? " " : "";
+	const char *name = cmd ? cmd->name : "";
+	(void)fprintf(
+		cli->err,
+		"ringway%s%s: %s (see 'ringway%s%s --help')\n",
+		space,
+		name,
+		text.msg,
+		space,
+		name
+	);
+	return CLI_USAGE;
+}
+
+int cli_print_json(struct cli *cli, json_t *json)
+{
+	if (json_dumpf(json, cli->out, JSON_INDENT(2)) || fputc('\n', cli->out) == EOF) {
+		err_set(&cli->error, -EIO, "cannot write the answer: %s", strerror(errno));
+		return cli_fail(cli);
+	}
+	return CLI_OK;
+}
+
+int cli_print_table(struct cli *cli, const struct table *table)
+{
+	if (table && table_print(table, cli->out) == 0)
+		return CLI_OK;
+	err_set(&cli->error, -ENOMEM, "cannot print the table: no memory");
+	return cli_fail(cli);
+}
+
+const char *cli_member(json_t *object, const char *name)
+{
+	const char *text = json_string_value(json_object_get(object, name));
+	return text ? text : "";
+}
+
+int cli_remove_each(struct cli *cli, const struct cli_args *args, const char *prefix)
+{
+	int status = CLI_OK;
+	for (int i = 0; i < args->name_count; i++) {
+		if (cli_call_name(cli, "DELETE", prefix, args->names[i], NULL))
+			status = cli_fail(cli);
+		else
+			(void)fprintf(cli->out, "%s\n", args->names[i]);
+	}
+	return status;
+}

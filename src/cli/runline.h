@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The words after `ringway run`: Ringway's own options taken out, docker's noted, the image found.
+// Pure; any thread.
+#pragma once
+
+#include "base/err.h"
+#include "cli/strv.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#define RUN_NETWORKS_MAX 16
+
+// One --network NET[,opt=..]. The strings are the network's own.
+struct run_network {
+	char *name;
+	char *mac;
+	char *ip;
+	char *queues;
+	char *learning;
+	struct strv fields;	 // Docker's own fields of --network that are passed on: "alias=x".
+	struct strv driver_opts; // "K=V"
+};
+
+// One of docker's options, as it was given.
+struct run_option {
+	const char *name; // Long: without "--". NULL for a short one.
+	char letter;
+	bool joined;	   // Shares its word with the option before it: the t of -it.
+	bool boolean;	   // Its value, if any, stands behind '='.
+	bool attached;	   // --name=value rather than --name value.
+	bool no_create;	   // docker create does not know it.
+	const char *value; // NULL: none.
+};
+
+struct run_line {
+	struct run_network networks[RUN_NETWORKS_MAX];
+	size_t network_count;
+	struct run_option *options;
+	size_t option_count;
+	char **image; // The image and what follows it, up to NULL.
+	const char *name;
+	const char *preload; // The user's own LD_PRELOAD, or NULL.
+	const char *detach_keys;
+	const char *platform;
+	const char *pull;
+	const char *run_dir;
+	bool detach;
+	bool interactive;
+	bool dry_run;
+	bool help;
+	// Options that apply to the first network.
+	const char *ip;
+	const char *mac;
+	// What --queues says for networks that do not say themselves.
+	const char *queues;
+};
+
+// Takes argv (ends with NULL) apart. The line keeps pointers into it. -EINVAL with the usage error,
+// -ENOMEM. With --help the rest is not looked at.
+int run_line_parse(struct run_line *line, char **argv, struct rwy_err *err);
+void run_line_fini(struct run_line *line);
+
+// Adds docker's options as words; `create`: only those that docker create knows.
+void run_line_options(const struct run_line *line, bool create, struct strv *ret_words);
+
+// What a network's --queues or queues= says, 0 when nothing does. run_line_parse() has checked it.
+long run_network_queues(const struct run_line *line, size_t index);

@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads --network of ringway run. Pure; any thread.
+#include "cli/runnet.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static int no_memory(struct rwy_err *err)
+{
+	return err_set(err, -ENOMEM, "cannot read the command line: no memory");
+}
+
+// Cuts the next field of comma-separated values off *at, without its quotes. The caller frees it.
+// NULL at the end.
+static char *next_field(const char **at)
+{
+	if (!*at)
+		return NULL;
+	char *field = malloc(strlen(*at) + 1);
+	char *end = field;
+	bool quoted = false;
+	const char *from = *at;
+	if (!field)
+		return NULL;
+	for (; *from && (quoted || *from != ','); from++) {
+		if (*from != '"')
+			*end++ = *from;
+		else if (quoted && from[1] == '"')
+			*end++ = *++from;
+		else
+			quoted = !quoted;
+	}
+	*end = '\0';
+	*at = *from ? from + 1 : NULL;
+	return field;
+}
+
+static int set_once(char **member, const char *key, const char *value, struct rwy_err *err)
+{
+	if (*member)
+		return err_set(err, -EINVAL, "--network has '%s' twice", key);
+	*member = strdup(value);
+	return *member ? 0 : no_memory(err);
+}
+
+static bool is_docker_field(const char *key)
+{
+	static const char *const keys[] = {"alias", "ip6", "link-local-ip", "gw-priority"};
+	for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		if (strcmp(keys[i], key) == 0)
+			return true;
+	return false;
+}
+
+// `field` is "key=value"; its '=' becomes the key's end.
+static int take_pair(struct run_network *network, char *field, struct rwy_err *err)
+{
+	char *value = strchr(field, '=');
+	*value++ = '\0';
+	if (strcmp(field, "name") == 0)
+		return set_once(&network->name, field, value, err);
+	if (strcmp(field, "mac") == 0 || strcmp(field, "mac-address") == 0)
+		return set_once(&network->mac, field, value, err);
+	if (strcmp(field, "ip") == 0)
+		return set_once(&network->ip, field, value, err);
+	if (strcmp(field, "queues") == 0)
+		return set_once(&network->queues, field, value, err);
+	if (strcmp(field, "learning") == 0)
+		return set_once(&network->learning, field, value, err);
+	if (strcmp(field, "driver-opt") == 0)
+		strv_add(&network->driver_opts, value);
+	else if (is_docker_field(field))
+		strv_addf(&network->fields, "%s=%s", field, value);
+	else
+		return err_set(err, -EINVAL, "--network has no option '%s'", field);
+	return network->driver_opts.failed || network->fields.failed ? no_memory(err) : 0;
+}
+
+static int take_fields(struct run_network *network, const char *text, struct rwy_err *err)
+{
+	for (const char *at = text; at;) {
+		_cleanup_free_ char *field = next_field(&at);
+		bool first = !network->name && !network->mac && !network->ip;
+		int r;
+		if (!field)
+			return no_memory(err);
+		if (strchr(field, '='))
+			r = take_pair(network, field, err);
+		else if (first)
+			r = set_once(&network->name, "name", field, err);
+		else
+			r = err_set(err, -EINVAL, "--network: '%s' is no option=value", field);
+		if (r)
+			return r;
+	}
+	if (!network->name || !network->name[0])
+		return err_set(err, -EINVAL, "--network '%s' names no network", text);
+	return 0;
+}
+
+int run_network_add(struct run_line *line, const char *text, struct rwy_err *err)
+{
+	struct run_network network = {0};
+	if (line->network_count == RUN_NETWORKS_MAX)
+		return err_set(
+			err, -EINVAL, "a container has at most %d networks", RUN_NETWORKS_MAX
+		);
+	int r = take_fields(&network, text, err);
+	if (r) {
+		run_network_fini(&network);
+		return r;
+	}
+	line->networks[line->network_count++] = network;
+	return 0;
+}
+
+static int check_queues(const char *text, struct rwy_err *err)
+{
+	char *end = NULL;
+	errno = 0;
+	(void)strtol(text, &end, 10); // Read again when it is used.
+	if (end == text || *end || errno)
+		return err_set(err, -EINVAL, "queues must be a whole number, not '%s'", text);
+	return 0;
+}
+
+static int check_network(const struct run_network *network, struct rwy_err *err)
+{
+	const char *learning = network->learning;
+	if (learning && strcmp(learning, "on") != 0 && strcmp(learning, "off") != 0)
+		return err_set(err, -EINVAL, "learning must be on or off, not '%s'", learning);
+	return network->queues ? check_queues(network->queues, err) : 0;
+}
+
+static int finish_first(struct run_line *line, struct rwy_err *err)
+{
+	struct run_network *first = &line->networks[0];
+	if (line->ip && first->ip)
+		return err_set(err, -EINVAL, "--ip, and --network with ip=, contradict each other");
+	if (line->mac && first->mac)
+		return err_set(
+			err,
+			-EINVAL,
+			"--mac-address, and --network with mac=, contradict each other"
+		);
+	int r = line->ip ? set_once(&first->ip, "ip", line->ip, err) : 0;
+	if (!r && line->mac)
+		r = set_once(&first->mac, "mac", line->mac, err);
+	return r;
+}
+
+int run_network_finish(struct run_line *line, struct rwy_err *err)
+{
+	int r = finish_first(line, err);
+	if (!r && line->queues)
+		r = check_queues(line->queues, err);
+	for (size_t i = 0; !r && i < line->network_count; i++)
+		r = check_network(&line->networks[i], err);
+	return r;
+}
+
+long run_network_queues(const struct run_line *line, size_t index)
+{
+	const char *text = line->networks[index].queues;
+	if (!text)
+		text = line->queues;
+	return text ? strtol(text, NULL, 10) : 0;
+}
+
+void run_network_fini(struct run_network *network)
+{
+	free(network->name);
+	free(network->mac);
+	free(network->ip);
+	free(network->queues);
+	free(network->learning);
+	strv_fini(&network->fields);
+	strv_fini(&network->driver_opts);
+}
