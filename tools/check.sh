@@ -78,14 +78,18 @@ stage_man() {
 	man_pages | xargs -0 -r mandoc -T lint -W warning
 }
 
-# setup_build DIR COMPILER [MESON-OPTION...]: configures when needed, builds all.
-setup_build() {
+# configure_build DIR COMPILER [MESON-OPTION...]: where that was not done yet.
+configure_build() {
 	local dir=$1 compiler=$2
 	shift 2
 	if [ ! -f "$dir/build.ninja" ]; then
-		CC=$compiler meson setup "$dir" "$@" || return 1
+		CC=$compiler meson setup "$dir" "$@"
 	fi
-	ninja -C "$dir"
+}
+
+# setup_build DIR COMPILER [MESON-OPTION...]: configures and builds all.
+setup_build() {
+	configure_build "$@" && ninja -C "$1"
 }
 
 stage_build-gcc() {
@@ -142,7 +146,8 @@ stage_unit-asan() {
 
 stage_fuzz() {
 	local result name reason
-	setup_build build-fuzz clang -Dfuzz=true -Db_lundef=false || return 1
+	configure_build build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false &&
+		ninja -C build-fuzz fuzz || return 1
 	: >"$logs/fuzz.results"
 	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-20}" "$logs/fuzz.results"
 	local status=$?

@@ -35,14 +35,22 @@ check_system() {
 	fail "this is '${id:-unknown} $version', and packages.txt names those of Debian 12: install their like by hand"
 }
 
+# quiet COMMAND...: shows what a command says only when it fails.
+quiet() {
+	local said status=0
+	said=$("$@" </dev/null 2>&1) || status=$?
+	[ "$status" = 0 ] || printf '%s\n' "$said" >&2
+	return "$status"
+}
+
 install_packages() {
 	export DEBIAN_FRONTEND=noninteractive
 	# invoke-rc.d starts nothing in runlevel 1: installing the engine must not run one.
 	export RUNLEVEL=1
-	local options=(-qq -y -o DPkg::Lock::Timeout=300 -o Dpkg::Use-Pty=0)
-	apt-get "${options[@]}" update </dev/null ||
+	local options=(-qq -y -o DPkg::Lock::Timeout=300)
+	quiet apt-get "${options[@]}" update ||
 		fail "'apt-get update' failed: look at the network and /etc/apt"
-	apt-get "${options[@]}" install --no-install-recommends "$@" </dev/null ||
+	quiet apt-get "${options[@]}" install --no-install-recommends "$@" ||
 		fail "cannot install: $*"
 }
 
