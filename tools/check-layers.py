@@ -25,6 +25,8 @@ MAY_USE = {
     "plugins": ["base", "client"],
 }
 DPDK_IN = ("switch", "uplink")
+# DPDK applications that the tests run in containers
+DPDK_TOOLS = ("tests", "tools")
 MAX_LINES = 600
 CODE = (".c", ".h", ".py", ".sh", ".bash", ".bats")
 INCLUDE = re.compile(r'^\s*#\s*include\s*(?:"([^"]+)"|<([^>]+)>)', re.M)
@@ -52,7 +54,8 @@ def check_includes(root, path, text):
         yield f"no layer named '{layer}'"
         return
     for quoted, angled in INCLUDE.findall(text):
-        if angled.startswith("rte_") and layer not in DPDK_IN:
+        is_tool = path.parts[:2] == DPDK_TOOLS
+        if angled.startswith("rte_") and layer not in DPDK_IN and not is_tool:
             yield f"<{angled}> belongs in src/{' and src/'.join(DPDK_IN)} only"
         if not quoted:
             continue
