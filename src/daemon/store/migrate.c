@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The schema, as the steps that made it. A step that was released is never changed: add one. Run by
+// whoever opens the store.
+#include "daemon/store/migrate.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+const char *const store_migrations[] = {
+	// AUTOINCREMENT: an id never comes back, so a switch cannot take an old port for a new one.
+	"CREATE TABLE networks ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE,"
+	"  subnet TEXT, gateway TEXT, mtu INTEGER NOT NULL,"
+	"  docker INTEGER NOT NULL, docker_id TEXT UNIQUE,"
+	"  created INTEGER NOT NULL, state INTEGER NOT NULL);"
+	"CREATE TABLE containers ("
+	"  key TEXT PRIMARY KEY, created INTEGER NOT NULL);"
+	"CREATE TABLE ports ("
+	"  id INTEGER PRIMARY KEY AUTOINCREMENT,"
+	"  name TEXT NOT NULL UNIQUE,"
+	"  network INTEGER NOT NULL REFERENCES networks(id),"
+	"  attach TEXT NOT NULL, mac TEXT NOT NULL, ip TEXT,"
+	"  queues INTEGER NOT NULL, learning INTEGER NOT NULL, connect TEXT,"
+	"  endpoint_id TEXT UNIQUE,"
+	"  container TEXT REFERENCES containers(key), place INTEGER NOT NULL,"
+	"  sandbox TEXT, sandbox_seen INTEGER NOT NULL,"
+	"  created INTEGER NOT NULL, state INTEGER NOT NULL,"
+	"  UNIQUE (network, mac), UNIQUE (container, place));",
+};
+
+const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);
+
+static int read_version(sqlite3 *db)
+{
+	sqlite3_stmt *stmt = NULL;
+	int version = -1;
+	if (sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		version = sqlite3_column_int(stmt, 0);
+	(void)sqlite3_finalize(stmt); // Its failure is the step's.
+	return version;
+}
+
+static int run_step(sqlite3 *db, int from)
+{
+	char done[64];
+	(void)snprintf(done, sizeof(done), "PRAGMA user_version = %d; COMMIT", from + 1);
+	if (sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(db, store_migrations[from], NULL, NULL, NULL) == SQLITE_OK &&
+	    sqlite3_exec(db, done, NULL, NULL, NULL) == SQLITE_OK)
+		return 0;
+	return -EIO;
+}
+
+int store_migrate(sqlite3 *db, int version, struct rwy_err *err)
+{
+	int have = read_version(db);
+	if (have < 0)
+		return err_set(err, -EIO, "%s", sqlite3_errmsg(db));
+	if (have > store_version) {
+		err_set(err,
+			-EOPNOTSUPP,
+			"it has schema version %d, this ringwayd knows %d",
+			have,
+			store_version);
+		return err_hint(err, "start the newer ringwayd that wrote it");
+	}
+	for (; have < version; have++) {
+		if (run_step(db, have) == 0)
+			continue;
+		err_set(err, -EIO, "step to version %d: %s", have + 1, sqlite3_errmsg(db));
+		(void)sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL); // The step's failure counts.
+		return -EIO;
+	}
+	return 0;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The intent on disk: STATE_DIR/ringway.db. Each call is one transaction, on disk when it returns. One thread at
+// a time (the service's lock).
+#pragma once
+
+#include "base/err.h"
+#include "daemon/service.h"
+
+// A row is written as `creating` before the act and set to `ready` after it; `removing` before a removal.
+// A start that finds one of the others finishes or undoes it.
+enum store_state {
+	STORE_CREATING,
+	STORE_READY,
+	STORE_REMOVING,
+	STORE_STATE_COUNT
+};
+
+struct store;
+
+// Makes the directory (0700) and the database as needed, takes STATE_DIR/lock. -EBUSY: another ringwayd has
+// it. -EILSEQ: damaged, -EOPNOTSUPP: written by a newer version; the file is left as it is then.
+int store_open(const char *state_dir, struct store **ret_store, struct rwy_err *err);
+// Accepts NULL. Lets go of the lock.
+void store_close(struct store *store);
+
+// Inserts as `creating` and sets info->id. Errors of all: -EEXIST (a unique value is taken), -EIO, -ENOSPC.
+int store_network_insert(struct store *s, struct network_info *info, struct rwy_err *err);
+int store_network_update(
+	struct store *s,
+	const struct network_info *info,
+	enum store_state state,
+	struct rwy_err *err
+);
+int store_network_delete(struct store *s, uint32_t id, struct rwy_err *err);
+
+// network is the id of its network.
+int store_port_insert(
+	struct store *s,
+	uint32_t network,
+	struct port_info *info,
+	struct rwy_err *err
+);
+int store_port_set_state(struct store *s, uint32_t id, enum store_state state, struct rwy_err *err);
+int store_port_set_sandbox(
+	struct store *s,
+	uint32_t id,
+	const char *sandbox,
+	bool seen,
+	struct rwy_err *err
+);
+int store_port_delete(struct store *s, uint32_t id, struct rwy_err *err);
+
+int store_container_insert(struct store *s, const struct container_info *info, struct rwy_err *err);
+int store_container_delete(struct store *s, const char *key, struct rwy_err *err);
+
+// Reads everything, in order of id; a callback's failure ends it.
+struct store_visit {
+	int (*network)(void *arg, const struct network_info *info, enum store_state state);
+	int (*port
+	)(void *arg, uint32_t network, const struct port_info *info, enum store_state state);
+	int (*container)(void *arg, const struct container_info *info);
+};
+int store_load(struct store *s, const struct store_visit *visit, void *arg, struct rwy_err *err);
