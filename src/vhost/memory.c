@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Judges and maps memory regions (vhost-user, "Memory region description"). Owns the mappings; the
+// descriptors stay the messages'. Control thread.
+#include "vhost/memory.h"
+
+#include "vhost/guard.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+struct memory *memory_new(atomic_bool *lost)
+{
+	struct memory *memory = calloc(1, sizeof(*memory));
+	if (memory)
+		memory->lost = lost;
+	return memory;
+}
+
+static void unmap(const struct memory_mapping *mapping)
+{
+	guard_remove(mapping->guard);
+	(void)munmap(mapping->addr, mapping->size); // Cannot fail for a mapping of ours.
+}
+
+void memory_free(struct memory *memory)
+{
+	if (!memory)
+		return;
+	for (uint32_t i = 0; i < memory->mem.count; i++)
+		unmap(&memory->mapping[i]);
+	free(memory);
+}
+
+static bool overlaps(uint64_t a, uint64_t a_size, uint64_t b, uint64_t b_size)
+{
+	return a < b + b_size && b < a + a_size; // Neither wraps: checked before.
+}
+
+static int check_region(
+	const struct memory *memory,
+	const struct message_region *region,
+	struct rwy_err *err
+)
+{
+	uint64_t size = region->size;
+
+	if (memory->mem.count == VRING_REGIONS_MAX)
+		return err_set(err, -ENOSPC, "more than %u memory regions", VRING_REGIONS_MAX);
+	if (!size || size > MEMORY_SIZE_MAX - memory->size)
+		return err_set(err, -EINVAL, "memory region of 0x%" PRIx64 " bytes", size);
+	if (region->gpa > UINT64_MAX - size || region->user > UINT64_MAX - size ||
+	    region->offset > INT64_MAX - size)
+		return err_set(
+			err,
+			-EINVAL,
+			"memory region at 0x%" PRIx64 ", user 0x%" PRIx64 ", offset 0x%" PRIx64
+			" wraps",
+			region->gpa,
+			region->user,
+			region->offset
+		);
+	for (uint32_t i = 0; i < memory->mem.count; i++) {
+		const struct vring_region *other = &memory->mem.region[i];
+		if (overlaps(region->gpa, size, other->gpa, other->size) ||
+		    overlaps(region->user, size, other->user, other->size))
+			return err_set(
+				err,
+				-EINVAL,
+				"memory region at 0x%" PRIx64 " overlaps another",
+				region->gpa
+			);
+	}
+	return 0;
+}
+
+// Only files that live in memory: on any other a page fault may wait for whoever serves the file, and
+// stop a worker. Never asks the file system itself, for the same reason: seals exist exactly on
+// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached. Raises *page to the file's.
+static int check_file(
+	int fd,
+	const struct message_region *region,
+	size_t *page,
+	struct rwy_err *err
+)
+{
+	struct statx stat;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR)
+		return err_set(err, -EINVAL, "memory region's file is not open for writing");
+	if (fcntl(fd, F_GET_SEALS) < 0)
+		return err_set(err, -EINVAL, "memory region's descriptor is not shared memory");
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &stat))
+		return err_set(err, -errno, "cannot look at a region's file: %s", strerror(errno));
+	if (!S_ISREG(stat.stx_mode))
+		return err_set(err, -EINVAL, "memory region's descriptor is not a file");
+	if (region->offset + region->size > stat.stx_size)
+		return err_set(
+			err,
+			-EINVAL,
+			"memory region at 0x%" PRIx64 " ends beyond its file",
+			region->gpa
+		);
+	// Huge pages: the file's block is its page.
+	if (stat.stx_blksize > *page && !(stat.stx_blksize & (stat.stx_blksize - 1)))
+		*page = stat.stx_blksize;
+	return 0;
+}
+
+// Maps whole pages around the region and enters them with the guard. ret_host: the region's first byte.
+static int map_region(
+	const struct memory *memory,
+	const struct message_region *region,
+	int fd,
+	struct memory_mapping *ret_mapping,
+	uint8_t **ret_host,
+	struct rwy_err *err
+)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	int r = check_file(fd, region, &page, err);
+	if (r)
+		return r;
+	uint64_t start = region->offset & ~(uint64_t)(page - 1);
+	size_t size = (region->offset - start + region->size + page - 1) & ~(page - 1);
+	int flags = MAP_SHARED | MAP_NORESERVE;
+	uint8_t *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)start);
+	if (addr == MAP_FAILED)
+		return err_set(err, -errno, "cannot map a memory region: %s", strerror(errno));
+	int guard = guard_add(addr, size, memory->lost);
+	if (guard < 0) {
+		(void)munmap(addr, size); // Cannot fail for a mapping of ours.
+		return err_set(err, guard, "this switch holds too many memory regions");
+	}
+	(void)madvise(addr, size, MADV_DONTDUMP); // Only keeps core dumps small.
+	*ret_mapping = (struct memory_mapping){.addr = addr, .size = size, .guard = guard};
+	*ret_host = addr + (region->offset - start);
+	return 0;
+}
+
+// vring_mem is sorted by guest address: everything from `at` on makes room, or closes up.
+static void move_regions(struct memory *memory, uint32_t at, int by)
+{
+	uint32_t from = by < 0 ? at + 1 : at;
+	uint32_t count = memory->mem.count - from;
+	uint32_t to = by < 0 ? at : at + 1;
+
+	memmove(&memory->mem.region[to],
+		&memory->mem.region[from],
+		count * sizeof(memory->mem.region[0]));
+	memmove(&memory->mapping[to], &memory->mapping[from], count * sizeof(memory->mapping[0]));
+	memory->mem.count = by < 0 ? memory->mem.count - 1 : memory->mem.count + 1;
+}
+
+int memory_add(
+	struct memory *memory,
+	const struct message_region *region,
+	int fd,
+	struct rwy_err *err
+)
+{
+	struct memory_mapping mapping;
+	uint8_t *host = NULL;
+	uint32_t at = 0;
+
+	int r = check_region(memory, region, err);
+	if (r)
+		return r;
+	r = map_region(memory, region, fd, &mapping, &host, err);
+	if (r)
+		return r;
+	while (at < memory->mem.count && memory->mem.region[at].gpa < region->gpa)
+		at++;
+	move_regions(memory, at, 1);
+	memory->mem.region[at] = (struct vring_region
+	){.gpa = region->gpa, .size = region->size, .user = region->user, .host = host};
+	memory->mapping[at] = mapping;
+	memory->size += region->size;
+	return 0;
+}
+
+int memory_remove(struct memory *memory, const struct message_region *region, struct rwy_err *err)
+{
+	for (uint32_t i = 0; i < memory->mem.count; i++) {
+		const struct vring_region *r = &memory->mem.region[i];
+		if (r->gpa != region->gpa || r->user != region->user || r->size != region->size)
+			continue;
+		memory->size -= r->size;
+		unmap(&memory->mapping[i]);
+		move_regions(memory, i, -1);
+		return 0;
+	}
+	return err_set(err, -ENOENT, "no memory region at 0x%" PRIx64, region->gpa);
+}
+
+void *memory_find_user(const struct memory *memory, uint64_t user, uint64_t size)
+{
+	for (uint32_t i = 0; i < memory->mem.count; i++) {
+		const struct vring_region *r = &memory->mem.region[i];
+		uint64_t offset = user - r->user; // Wraps to something huge below the region.
+		if (offset < r->size && size <= r->size - offset)
+			return r->host + offset;
+	}
+	return NULL;
+}

@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// When a virtqueue runs (vhost-user, "Ring states"), and where its areas lie. Owns the queue's eventfds.
+// Control thread.
+#include "vhost/queue.h"
+
+#include "base/cleanup.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <string.h>
+
+// One of a ring's three areas.
+struct area {
+	const char *name;
+	uint64_t user;
+	uint64_t size;
+	uint64_t align; // virtio 1.1, 2.6
+	void *host;
+};
+
+enum {
+	AREA_DESC,
+	AREA_AVAIL,
+	AREA_USED,
+	AREA_COUNT
+};
+
+void queue_init(struct queue *queue)
+{
+	memset(queue, 0, sizeof(*queue));
+	queue->pub.kick_fd = -1;
+	queue->pub.call_fd = -1;
+	queue->pub.err_fd = -1;
+}
+
+void queue_fini(struct queue *queue)
+{
+	fd_close(&queue->pub.kick_fd);
+	fd_close(&queue->pub.call_fd);
+	fd_close(&queue->pub.err_fd);
+	queue_init(queue);
+}
+
+void queue_suspend(struct queue *queue)
+{
+	if (!queue->pub.live)
+		return;
+	queue->base = queue->pub.ring.next_avail;
+	queue->pub.live = false;
+}
+
+static int find_area(const struct memory *memory, struct area *area, struct rwy_err *err)
+{
+	area->host = memory_find_user(memory, area->user, area->size);
+	if (!area->host)
+		return err_set(
+			err,
+			-EINVAL,
+			"%s at 0x%" PRIx64 " lies outside of the shared memory",
+			area->name,
+			area->user
+		);
+	if ((uintptr_t)area->host % area->align)
+		return err_set(
+			err, -EINVAL, "%s at 0x%" PRIx64 " is misaligned", area->name, area->user
+		);
+	return 0;
+}
+
+static bool areas_overlap(const struct area *a, const struct area *b)
+{
+	return a->user < b->user + b->size && b->user < a->user + a->size;
+}
+
+// All three areas are judged together, each time: they depend on the memory and on the size.
+static int find_areas(
+	const struct queue *queue,
+	const struct memory *memory,
+	struct vring_areas *ret_areas,
+	struct rwy_err *err
+)
+{
+	uint32_t size = queue->size;
+	struct area areas[AREA_COUNT] = {
+		{"descriptor table", queue->desc, vring_desc_size(size), 16, NULL},
+		{"available ring", queue->avail, vring_avail_size(size), 2, NULL},
+		{"used ring", queue->used, vring_used_size(size), 4, NULL},
+	};
+
+	for (int i = 0; i < AREA_COUNT; i++) {
+		int r = find_area(memory, &areas[i], err);
+		if (r)
+			return r;
+	}
+	for (int i = 0; i < AREA_COUNT; i++) {
+		const struct area *other = &areas[(i + 1) % AREA_COUNT];
+		if (areas_overlap(&areas[i], other))
+			return err_set(
+				err, -EINVAL, "%s and %s overlap", areas[i].name, other->name
+			);
+	}
+	ret_areas->desc = areas[AREA_DESC].host;
+	ret_areas->avail = areas[AREA_AVAIL].host;
+	ret_areas->used = areas[AREA_USED].host;
+	return 0;
+}
+
+int queue_update(
+	struct queue *queue,
+	const struct memory *memory,
+	uint64_t features,
+	struct rwy_err *err
+)
+{
+	struct vhost_queue *pub = &queue->pub;
+	struct vring_areas areas;
+
+	// "Ring states": enabled from the start where protocol features were not negotiated.
+	pub->enabled = queue->order == QUEUE_ORDER_NONE ? !(features & FEATURE_PROTOCOL_FEATURES)
+							: queue->order == QUEUE_ORDER_ENABLE;
+	if (!pub->started || !pub->enabled || !queue->size || !queue->has_addr)
+		return 0;
+	if (!memory || !memory->mem.count)
+		return 0;
+	int r = find_areas(queue, memory, &areas, err);
+	if (r)
+		return r;
+	r = vring_init(&pub->ring, &areas, queue->size, queue->base, &memory->mem);
+	if (r)
+		return err_set(err, r, "ring of %u entries: %s", queue->size, strerror(-r));
+	// virtio 1.1, 5.1.6.1: without either feature the header has no num_buffers.
+	pub->ring.header_size = features & (FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF) ? 12 : 10;
+	pub->ring.mergeable = features & FEATURE_NET_MRG_RXBUF;
+	pub->ring.indirect = features & FEATURE_RING_INDIRECT_DESC;
+	pub->live = true;
+	return 0;
+}

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One virtqueue as the front end described it, and when workers may use it. Control thread; workers
+// see `pub` only, while it is live.
+#pragma once
+
+#include "base/err.h"
+#include "vhost/memory.h"
+#include "vhost/vhost.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum queue_order {
+	QUEUE_ORDER_NONE, // Enabled as soon as it is started, unless protocol features were negotiated.
+	QUEUE_ORDER_ENABLE,
+	QUEUE_ORDER_DISABLE,
+	QUEUE_ORDER_COUNT
+};
+
+struct queue {
+	struct vhost_queue pub;
+	uint32_t size; // 0: not told yet.
+	uint16_t base; // The next available entry, while the queue is not live.
+	bool has_addr;
+	enum queue_order order;
+	uint64_t desc; // User addresses.
+	uint64_t avail;
+	uint64_t used;
+};
+
+void queue_init(struct queue *queue);
+// Closes its descriptors. The queue is as after queue_init() then.
+void queue_fini(struct queue *queue);
+
+// Takes the ring from the workers, who must not be using it any more. Keeps its place.
+void queue_suspend(struct queue *queue);
+
+// Judges the queue anew and makes it live if it may be. 0, or -EINVAL when it should run and
+// cannot: its areas lie outside of memory, overlap or are misaligned. `features` are the negotiated
+// ones; memory may be NULL. The queue must be suspended.
+int queue_update(
+	struct queue *queue,
+	const struct memory *memory,
+	uint64_t features,
+	struct rwy_err *err
+);
