@@ -1,0 +1,138 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The rig of the vhost tests: both ends in one thread.
+#include "tests/unit/vhost/rig.h"
+
+#include "base/cleanup.h"
+#include "tests/lib/unit.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+unsigned int count_fds(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned int count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir))
+		count++;
+	closedir(dir);
+	return count;
+}
+
+// Mappings of memfds, whoever made them.
+unsigned int count_shared_maps(void)
+{
+	char line[4096];
+	unsigned int count = 0;
+	FILE *maps = fopen("/proc/self/maps", "re");
+
+	assert_non_null(maps);
+	while (fgets(line, sizeof(line), maps))
+		count += strstr(line, "/memfd:") != NULL;
+	fclose(maps);
+	return count;
+}
+
+static void on_quiesce(void *ctx)
+{
+	struct rig *rig = ctx;
+	assert_false(rig->quiesced);
+	rig->quiesced = true;
+	rig->quiesces++;
+	if (rig->on_quiesce)
+		rig->on_quiesce(rig);
+}
+
+static void on_resume(void *ctx)
+{
+	struct rig *rig = ctx;
+	assert_true(rig->quiesced);
+	rig->quiesced = false;
+	rig->resumes++;
+}
+
+static void on_announce(void *ctx, const uint8_t mac[MAC_SIZE])
+{
+	struct rig *rig = ctx;
+	memcpy(rig->announced, mac, MAC_SIZE);
+	rig->announces++;
+}
+
+static const struct vhost_conn_ops ops = {
+	.quiesce = on_quiesce,
+	.resume = on_resume,
+	.announce = on_announce,
+};
+
+int rig_pump(struct rig *rig)
+{
+	// Eight messages a call; no test has more than a few hundred under way.
+	for (int i = 0; i < 100 && rig->conn && !rig->result; i++) {
+		rig->result = vhost_conn_process(rig->conn, &rig->err);
+		assert_false(rig->quiesced);
+	}
+	return rig->result;
+}
+
+static void pump(void *arg)
+{
+	struct rig *rig = arg;
+	(void)rig_pump(rig); // Its result is kept.
+	if (rig->result)
+		rig_drop(rig);
+}
+
+void rig_init(
+	struct rig *rig,
+	const struct vhost_conn_config *config,
+	const struct front_config *front_config
+)
+{
+	struct front_config own = front_config ? *front_config : (struct front_config){0};
+	int pair[2];
+
+	memset(rig, 0, sizeof(*rig));
+	rig->fds_before = count_fds();
+	rig->maps_before = count_shared_maps();
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+	rig->conn = vhost_conn_new(pair[0], config, &ops, rig);
+	assert_non_null(rig->conn);
+	own.pump = pump;
+	own.pump_arg = rig;
+	rig->front = front_new(&own);
+	assert_non_null(rig->front);
+	front_attach(rig->front, pair[1]);
+}
+
+void rig_drop(struct rig *rig)
+{
+	vhost_conn_free(rig->conn);
+	rig->conn = NULL;
+	rig->quiesced = false;
+}
+
+void rig_fini(struct rig *rig)
+{
+	rig_drop(rig);
+	front_free(rig->front);
+	assert_int_equal(count_fds(), rig->fds_before);
+	assert_int_equal(count_shared_maps(), rig->maps_before);
+}
+
+void rig_start(struct rig *rig)
+{
+	assert_int_equal(front_start(rig->front), 0);
+	assert_int_equal(rig_pump(rig), 0);
+}
+
+void rig_expect_break(struct rig *rig, const char *reason)
+{
+	int r = rig_pump(rig);
+	if (r == 0 || r == -EPIPE || !strstr(rig->err.msg, reason))
+		fail_msg("wanted '%s', got %d '%s'", reason, r, rig->err.msg);
+	assert_int_equal(rig->err.code, r);
+}
