@@ -1,0 +1,141 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The exchange program's Ethernet port, as any DPDK application drives one. Used by exchange.c's one thread.
+#include "tests/tools/exchange.h"
+
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define RING_SIZE 256
+#define POOL_SIZE 2047
+#define POOL_CACHE 128
+
+static int fail(int code, const char *what, uint16_t port)
+{
+	fprintf(stderr, "exchange: cannot %s of port %u: %s\n", what, port, rte_strerror(-code));
+	return code;
+}
+
+static int configure(struct link_port *link, const struct exchange_options *options)
+{
+	struct rte_eth_dev_info info;
+	int r = rte_eth_dev_info_get(link->port, &info);
+	if (r < 0)
+		return fail(r, "read the properties", link->port);
+	struct rte_eth_conf conf = {0};
+	const uint32_t mtu = options->size - RTE_ETHER_HDR_LEN;
+	if (mtu > RTE_ETHER_MTU)
+		conf.rxmode.mtu = mtu;
+	r = rte_eth_dev_configure(link->port, 1, 1, &conf);
+	if (r < 0)
+		return fail(r, "set the configuration", link->port);
+	r = rte_eth_rx_queue_setup(link->port, 0, RING_SIZE, SOCKET_ID_ANY, NULL, link->pool);
+	if (r < 0)
+		return fail(r, "set up the receive queue", link->port);
+	r = rte_eth_tx_queue_setup(link->port, 0, RING_SIZE, SOCKET_ID_ANY, NULL);
+	if (r < 0)
+		return fail(r, "set up the transmit queue", link->port);
+	r = rte_eth_dev_start(link->port);
+	return r < 0 ? fail(r, "start the device", link->port) : 0;
+}
+
+int link_open(struct link_port *link, const struct exchange_options *options)
+{
+	*link = (struct link_port){.port = options->port};
+	if (!rte_eth_dev_is_valid_port(link->port)) {
+		fprintf(stderr, "exchange: there is no DPDK port %u\n", link->port);
+		return -ENODEV;
+	}
+	const uint32_t room = options->size > 2048 ? options->size : 2048;
+	link->pool = rte_pktmbuf_pool_create(
+		"exchange",
+		POOL_SIZE,
+		POOL_CACHE,
+		0,
+		(uint16_t)(room + RTE_PKTMBUF_HEADROOM),
+		SOCKET_ID_ANY
+	);
+	if (!link->pool)
+		return fail(-rte_errno, "make the buffers", link->port);
+	int r = configure(link, options);
+	if (r < 0)
+		return r;
+	struct rte_ether_addr mac;
+	r = rte_eth_macaddr_get(link->port, &mac);
+	if (r < 0)
+		return fail(r, "read the address", link->port);
+	memcpy(link->mac, mac.addr_bytes, sizeof(link->mac));
+	if (options->mode != MODE_LISTEN)
+		return 0;
+	r = rte_eth_promiscuous_enable(link->port);
+	if (r < 0 && r != -ENOTSUP)
+		return fail(r, "open the filter", link->port);
+	return 0;
+}
+
+void link_close(struct link_port *link)
+{
+	if (!link->pool)
+		return;
+	rte_pktmbuf_free_bulk(link->pending, link->pending_count);
+	// The process ends next: a device that does not stop holds up nobody.
+	(void)rte_eth_dev_stop(link->port);
+	(void)rte_eth_dev_close(link->port);
+	rte_mempool_free(link->pool);
+	link->pool = NULL;
+}
+
+uint16_t link_room(const struct link_port *link)
+{
+	return (uint16_t)(LINK_BURST - link->pending_count);
+}
+
+bool link_queue(struct link_port *link, const struct frame_head *head, uint32_t size)
+{
+	if (link_room(link) == 0)
+		return false;
+	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(link->pool);
+	if (!mbuf)
+		return false;
+	char *bytes = rte_pktmbuf_append(mbuf, (uint16_t)size);
+	if (!bytes) {
+		rte_pktmbuf_free(mbuf);
+		return false;
+	}
+	frame_build(head, size, (uint8_t *)bytes);
+	link->pending[link->pending_count++] = mbuf;
+	return true;
+}
+
+uint16_t link_flush(struct link_port *link)
+{
+	if (link->pending_count == 0)
+		return 0;
+	const uint16_t sent = rte_eth_tx_burst(link->port, 0, link->pending, link->pending_count);
+	link->pending_count -= sent;
+	memmove(link->pending, link->pending + sent, link->pending_count * sizeof(struct rte_mbuf *)
+	);
+	link->sent += sent;
+	return sent;
+}
+
+uint16_t link_receive(struct link_port *link, link_visit *visit, void *arg)
+{
+	static uint8_t scratch[FRAME_SIZE_MAX + 1];
+	struct rte_mbuf *burst[LINK_BURST];
+	const uint16_t count = rte_eth_rx_burst(link->port, 0, burst, LINK_BURST);
+	for (uint16_t i = 0; i < count; i++) {
+		uint32_t size = burst[i]->pkt_len;
+		if (size > sizeof(scratch))
+			size = sizeof(scratch);
+		const uint8_t *bytes = rte_pktmbuf_read(burst[i], 0, size, scratch);
+		if (bytes)
+			visit(arg, bytes, size);
+		rte_pktmbuf_free(burst[i]);
+	}
+	return count;
+}

@@ -1,0 +1,303 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The store: rows come back as they were, migrations lead from every version to the newest, and
+// files that are not ours to touch stay as they are.
+#include "base/cleanup.h"
+#include "daemon/store/migrate.h"
+#include "daemon/store/store.h"
+#include "tests/lib/unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+// Fills a member; what does not fit is cut.
+#define SET_TEXT(member, text) ((void)snprintf(member, sizeof(member), "%s", text))
+
+static char dir[64];
+static char path[96];
+
+static int setup(void **state)
+{
+	(void)snprintf(dir, sizeof(dir), "%s", "/tmp/ringway-store-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/ringway.db", dir);
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	static const char *const names[] = {
+		"lock", "ringway.db", "ringway.db-wal", "ringway.db-shm"};
+	char name[128];
+	for (size_t i = 0; i < 4; i++) {
+		(void)snprintf(name, sizeof(name), "%s/%s", dir, names[i]);
+		(void)unlink(name);
+	}
+	return rmdir(dir);
+}
+
+static struct store *open_store(void)
+{
+	struct store *s = NULL;
+	struct rwy_err err = {0};
+	if (store_open(dir, &s, &err))
+		fail_msg("%s", err.msg);
+	return s;
+}
+
+struct seen {
+	int networks, ports, containers;
+	struct network_info network;
+	struct port_info port;
+	uint32_t port_network;
+	enum store_state network_state, port_state;
+	char key[KEY_SIZE];
+};
+
+static int see_network(void *arg, const struct network_info *info, enum store_state row)
+{
+	struct seen *seen = arg;
+	seen->networks++;
+	seen->network = *info;
+	seen->network_state = row;
+	return 0;
+}
+
+static int see_port(void *arg, uint32_t network, const struct port_info *info, enum store_state row)
+{
+	struct seen *seen = arg;
+	seen->ports++;
+	seen->port = *info;
+	seen->port_network = network;
+	seen->port_state = row;
+	return 0;
+}
+
+static int see_container(void *arg, const struct container_info *info)
+{
+	struct seen *seen = arg;
+	seen->containers++;
+	SET_TEXT(seen->key, info->key);
+	return 0;
+}
+
+static struct seen load(struct store *s)
+{
+	static const struct store_visit visit = {see_network, see_port, see_container};
+	struct seen seen = {0};
+	struct rwy_err err = {0};
+	if (store_load(s, &visit, &seen, &err))
+		fail_msg("%s", err.msg);
+	return seen;
+}
+
+static struct network_info sample_network(void)
+{
+	return (struct network_info){
+		.spec =
+			{.name = "fast",
+			 .subnet = "10.0.0.0/24",
+			 .gateway = "10.0.0.1",
+			 .mtu = 9000,
+			 .docker = true},
+		.created = 1234567890123,
+	};
+}
+
+static struct port_info sample_port(void)
+{
+	return (struct port_info){
+		.spec =
+			{.name = "p",
+			 .attach = "vhost",
+			 .mac = {2, 0, 0, 0, 0, 0xfe},
+			 .ip = "10.0.0.2/24",
+			 .queues = 4,
+			 .learning = true,
+			 .endpoint_id = "ep",
+			 .key = "0123456789abcdef",
+			 .index = 3},
+		.created = 5,
+	};
+}
+
+static void test_rows_come_back(void **state)
+{
+	struct store *s = open_store();
+	struct network_info network = sample_network();
+	struct port_info port = sample_port();
+	struct container_info container = {.key = "0123456789abcdef", .created = 7};
+	assert_int_equal(store_network_insert(s, &network, NULL), 0);
+	assert_int_equal(store_container_insert(s, &container, NULL), 0);
+	assert_int_equal(store_port_insert(s, network.id, &port, NULL), 0);
+	assert_int_equal(store_network_update(s, &network, STORE_READY, NULL), 0);
+	assert_int_equal(store_port_set_sandbox(s, port.id, "/ns", true, NULL), 0);
+	store_close(s);
+
+	s = open_store();
+	struct seen seen = load(s);
+	assert_int_equal(seen.networks, 1);
+	assert_int_equal(seen.ports, 1);
+	assert_int_equal(seen.containers, 1);
+	assert_memory_equal(&seen.network, &network, sizeof(network));
+	SET_TEXT(port.sandbox, "/ns");
+	port.sandbox_seen = true;
+	assert_memory_equal(&seen.port, &port, sizeof(port));
+	assert_int_equal(seen.port_network, network.id);
+	assert_int_equal(seen.network_state, STORE_READY);
+	assert_int_equal(seen.port_state, STORE_CREATING);
+	store_close(s);
+}
+
+static void test_ids_never_come_back(void **state)
+{
+	struct store *s = open_store();
+	struct network_info first = sample_network();
+	struct network_info second = sample_network();
+	assert_int_equal(store_network_insert(s, &first, NULL), 0);
+	assert_int_equal(store_network_delete(s, first.id, NULL), 0);
+	assert_int_equal(store_network_insert(s, &second, NULL), 0);
+	assert_true(second.id > first.id);
+	store_close(s);
+}
+
+static void test_constraints(void **state)
+{
+	struct store *s = open_store();
+	struct rwy_err err = {0};
+	struct network_info network = sample_network();
+	struct port_info port = sample_port();
+	port.spec.key[0] = '\0';
+	assert_int_equal(store_port_insert(s, 77, &port, &err), -EEXIST); // No such network.
+	assert_int_equal(store_network_insert(s, &network, NULL), 0);
+	assert_int_equal(store_network_insert(s, &network, &err), -EEXIST); // The name.
+	assert_int_equal(store_port_insert(s, network.id, &port, NULL), 0);
+	SET_TEXT(port.spec.name, "q");
+	SET_TEXT(port.spec.endpoint_id, "");
+	assert_int_equal(store_port_insert(s, network.id, &port, &err), -EEXIST); // The MAC.
+	assert_int_equal(store_network_delete(s, network.id, &err), -EEXIST);	  // Has a port.
+	store_close(s);
+}
+
+// A ringwayd that dies between intent and act leaves the row as it was meant.
+static void test_crash_keeps_intent(void **state)
+{
+	pid_t child = fork();
+	assert_true(child >= 0);
+	if (child == 0) {
+		struct store *s = NULL;
+		struct network_info network = sample_network();
+		if (store_open(dir, &s, NULL) || store_network_insert(s, &network, NULL))
+			_exit(1);
+		(void)raise(SIGKILL); // Nothing runs after it.
+	}
+	int status;
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_true(WIFSIGNALED(status));
+	struct store *s = open_store();
+	struct seen seen = load(s);
+	assert_int_equal(seen.networks, 1);
+	assert_int_equal(seen.network_state, STORE_CREATING);
+	store_close(s);
+}
+
+static void test_second_is_refused(void **state)
+{
+	struct store *s = open_store();
+	struct store *other = NULL;
+	struct rwy_err err = {0};
+	assert_int_equal(store_open(dir, &other, &err), -EBUSY);
+	assert_non_null(strstr(err.msg, "another ringwayd is running"));
+	assert_null(other);
+	store_close(s);
+	store_close(open_store());
+}
+
+// Makes a database as a ringwayd of an earlier version left it.
+static void make_version(int version)
+{
+	sqlite3 *db = NULL;
+	struct rwy_err err = {0};
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	if (store_migrate(db, version, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void test_migrates_from_each(void **state)
+{
+	for (int version = 0; version <= store_version; version++) {
+		make_version(version);
+		struct store *s = open_store();
+		struct network_info network = sample_network();
+		assert_int_equal(store_network_insert(s, &network, NULL), 0);
+		assert_int_equal(load(s).networks, 1);
+		store_close(s);
+		assert_int_equal(unlink(path), 0);
+	}
+}
+
+static size_t read_file(char *buf, size_t size)
+{
+	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = read(fd, buf, size);
+	assert_true(n >= 0);
+	return (size_t)n;
+}
+
+static void expect_refused(int code, const char *why)
+{
+	static char before[65536];
+	static char after[65536];
+	struct store *s = NULL;
+	struct rwy_err err = {0};
+	size_t size = read_file(before, sizeof(before));
+	assert_int_equal(store_open(dir, &s, &err), code);
+	if (!strstr(err.msg, why) || !strstr(err.msg, path))
+		fail_msg("'%s' is not in '%s'", why, err.msg);
+	assert_int_equal(read_file(after, sizeof(after)), size);
+	assert_memory_equal(before, after, size);
+}
+
+static void test_refuses_newer(void **state)
+{
+	make_version(store_version);
+	sqlite3 *db = NULL;
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "PRAGMA user_version = 99", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	expect_refused(-EOPNOTSUPP, "schema version 99");
+}
+
+static void test_refuses_damaged(void **state)
+{
+	_cleanup_close_ int fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	char junk[8192];
+	memset(junk, 0x5a, sizeof(junk));
+	assert_int_equal(write(fd, junk, sizeof(junk)), sizeof(junk));
+	expect_refused(-EILSEQ, "damaged");
+	assert_int_equal(unlink(path), 0);
+
+	make_version(store_version);
+	fd_close(&fd);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_int_equal(pwrite(fd, junk, 4096, 4096), 4096); // The second page.
+	expect_refused(-EILSEQ, "damaged");
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_rows_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_ids_never_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_constraints, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_crash_keeps_intent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_second_is_refused, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_migrates_from_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refuses_newer, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_refuses_damaged, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
