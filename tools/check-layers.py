@@ -40,7 +40,7 @@ def files(root):
 
 
 def layer_of(path):
-    """(layer, is a test) of src/LAYER/.. and tests/unit/LAYER/..; (None, True) for other tests."""
+    """(layer, is a test) of src/LAYER/.. and tests/unit/LAYER/..; (None, True) for tests of several layers."""
     if path.parts[0] == "src":
         return path.parts[1], False
     if path.parts[:2] == ("tests", "unit") and len(path.parts) > 3:

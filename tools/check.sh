@@ -89,7 +89,7 @@ configure_build() {
 
 # setup_build DIR COMPILER [MESON-OPTION...]: configures and builds all.
 setup_build() {
-	configure_build "$@" && ninja -C "$1"
+	configure_build "$@" && ninja --quiet -C "$1"
 }
 
 stage_build-gcc() {
@@ -147,7 +147,7 @@ stage_unit-asan() {
 stage_fuzz() {
 	local result name reason
 	configure_build build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false &&
-		ninja -C build-fuzz fuzz || return 1
+		ninja --quiet -C build-fuzz fuzz || return 1
 	: >"$logs/fuzz.results"
 	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-20}" "$logs/fuzz.results"
 	local status=$?

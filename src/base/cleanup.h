@@ -16,8 +16,9 @@ static inline void cleanup_close_fd(const int *fd)
 		(void)close(*fd); // Nothing to do about a failing close here.
 }
 
-#define _cleanup_free_ __attribute__((cleanup(cleanup_free_ptr)))
-#define _cleanup_close_ __attribute__((cleanup(cleanup_close_fd)))
+// clang calls a variable unused that is only there to be cleaned up.
+#define _cleanup_free_ __attribute__((cleanup(cleanup_free_ptr), unused))
+#define _cleanup_close_ __attribute__((cleanup(cleanup_close_fd), unused))
 
 // Gives a descriptor away: returns it and leaves -1 behind.
 static inline int fd_take(int *fd)

@@ -34,11 +34,13 @@ enum wire_op {
 	WIRE_PING,	  // args: none; reply: wire_pong. The heartbeat.
 	WIRE_NETWORK_ADD, // args: wire_network. -EEXIST: the id is in use.
 	WIRE_NETWORK_DEL, // args: wire_id. -EBUSY: it has ports.
-	WIRE_PORT_ADD, // args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps
-		// for a later ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
+	// args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps for a later
+	// ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
+	WIRE_PORT_ADD,
 	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
-	WIRE_CONN_ADD, // args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a
-		// living connection. -EPERM: the port is quarantined.
+	// args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a living
+	// connection. -EPERM: the port is quarantined.
+	WIRE_CONN_ADD,
 	WIRE_STATS, // args: wire_after; reply: wire_stats, ports in order of id, from after `after`.
 	WIRE_STATE, // args: wire_after; reply: wire_state: intent as the switch has it, one listener
 		    // descriptor for each port with has_listener, in order.
