@@ -10,13 +10,15 @@
 #include <poll.h>
 #include <spawn.h>
 #include <string.h>
+#include <sys/pidfd.h>
 #include <sys/signalfd.h>
 #include <sys/wait.h>
 
-static const int held[] = {SIGCHLD, SIGTERM, SIGHUP, SIGINT, SIGQUIT};
+static const int held[] = {SIGTERM, SIGHUP, SIGINT, SIGQUIT};
 
 struct child {
 	pid_t pid;
+	int pid_fd;		       // Readable when it has ended.
 	int pipe;		       // What it writes, or -1.
 	struct child_capture *capture; // NULL exactly when there was no pipe.
 };
@@ -106,27 +108,24 @@ static void pass_signal(const struct child *child, int number)
 {
 	bool typed = number == SIGINT || number == SIGQUIT;
 	bool terminal = isatty(STDIN_FILENO) || isatty(STDOUT_FILENO) || isatty(STDERR_FILENO);
-	if (number == SIGCHLD || (typed && terminal))
+	if (typed && terminal)
 		return;
 	(void)kill(child->pid, number); // It may have ended just now.
 }
 
 // Waits for the child's end while reading what it writes. 0 or a negative errno.
-static int attend(struct child *child, int signal_fd, int *ret_wait)
+static int attend(struct child *child, int signal_fd)
 {
-	for (;;) {
+	struct pollfd fds[3] = {{.fd = child->pid_fd, .events = POLLIN}};
+	while (!fds[0].revents) {
 		struct signalfd_siginfo info;
-		struct pollfd fds[] = {
-			{.fd = signal_fd, .events = POLLIN},
-			{.fd = child->pipe, .events = POLLIN},
-		};
-		if (waitpid(child->pid, ret_wait, WNOHANG) == child->pid)
-			break;
-		if (poll(fds, 2, -1) < 0 && errno != EINTR)
+		fds[1] = (struct pollfd){.fd = signal_fd, .events = POLLIN};
+		fds[2] = (struct pollfd){.fd = child->pipe, .events = POLLIN};
+		if (poll(fds, 3, -1) < 0 && errno != EINTR)
 			return -errno;
-		if (fds[1].revents)
+		if (fds[2].revents)
 			read_pipe(child);
-		if (fds[0].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info))
+		if (fds[1].revents && read(signal_fd, &info, sizeof(info)) == sizeof(info))
 			pass_signal(child, (int)info.ssi_signo);
 	}
 	// What it left in the pipe, but not what a child of its own may still write.
@@ -139,17 +138,21 @@ static int attend(struct child *child, int signal_fd, int *ret_wait)
 static int run_started(struct child *child, int *ret_status)
 {
 	sigset_t set;
-	int wait_status = 0;
+	int ended = 0;
 	held_set(&set);
 	_cleanup_close_ int signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	int r = signal_fd < 0 ? -errno : attend(child, signal_fd, &wait_status);
+	child->pid_fd = pidfd_open(child->pid, 0);
+	int r = signal_fd < 0 || child->pid_fd < 0 ? -errno : attend(child, signal_fd);
 	fd_close(&child->pipe);
+	fd_close(&child->pid_fd);
+	// Without attention it is still waited for.
+	if (waitpid(child->pid, &ended, 0) != child->pid)
+		return r ? r : -errno;
 	if (r)
 		return r;
 	if (child->capture)
 		end_capture(child->capture);
-	*ret_status =
-		WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status);
+	*ret_status = WIFEXITED(ended) ? WEXITSTATUS(ended) : 128 + WTERMSIG(ended);
 	return 0;
 }
 
@@ -160,7 +163,7 @@ int child_run(
 	struct rwy_err *err
 )
 {
-	struct child child = {.pipe = -1, .capture = capture};
+	struct child child = {.pid_fd = -1, .pipe = -1, .capture = capture};
 	int ends[2] = {-1, -1};
 	sigset_t mask;
 	if (argv->failed || !argv->items)

@@ -123,27 +123,39 @@ static int add_labels(json_t *plan, struct strv *words, struct rwy_err *err)
 	return 0;
 }
 
-static int add_driver_opts(
+// "K=V" of the user and the plan. The user's first: of a name that comes twice docker takes the last.
+static int list_driver_opts(
 	json_t *network,
 	const struct run_network *given,
 	const char *prefix,
-	struct strv *words,
+	struct strv *fields,
 	struct rwy_err *err
 )
 {
 	const char *name;
 	json_t *value;
-	// The user's first: for a name that comes twice docker takes the last.
 	for (size_t i = 0; i < given->driver_opts.count; i++)
-		strv_addf(words, "%s%s", prefix, given->driver_opts.items[i]);
+		strv_addf(fields, "%s%s", prefix, given->driver_opts.items[i]);
 	json_object_foreach(json_object_get(network, "driver_opts"), name, value)
 	{
 		const char *text = json_string_value(value);
 		if (!text)
 			return plan_lacks("the value of a driver option", err);
-		strv_addf(words, "%s%s=%s", prefix, name, text);
+		strv_addf(fields, "%s%s=%s", prefix, name, text);
 	}
 	return 0;
+}
+
+// Adds --option=VALUE. docker network connect reads each VALUE as comma-separated values again.
+static void add_connect_option(struct strv *words, const char *option, const char *value)
+{
+	_cleanup_strv_ struct strv field = {0};
+	strv_add(&field, value);
+	_cleanup_free_ char *text = strv_csv(&field);
+	if (text)
+		strv_addf(words, "--%s=%s", option, text);
+	else
+		words->failed = true;
 }
 
 static int find_network(
@@ -179,7 +191,7 @@ static int add_first_network(
 		return r;
 	strv_addf(&fields, "name=%s", name);
 	strv_add_all(&fields, &given->fields);
-	r = add_driver_opts(network, given, "driver-opt=", &fields, err);
+	r = list_driver_opts(network, given, "driver-opt=", &fields, err);
 	if (!r)
 		r = add_csv(words, "--network", &fields, err);
 	if (r)
@@ -229,6 +241,7 @@ int docker_connect_command(
 )
 {
 	const struct run_network *given = &line->networks[index];
+	_cleanup_strv_ struct strv opts = {0};
 	json_t *network = NULL;
 	const char *name = NULL;
 	int r = find_network(plan, index, &network, &name, err);
@@ -242,9 +255,11 @@ int docker_connect_command(
 	const char *ip = member(network, "ip");
 	if (ip)
 		strv_addf(ret_words, "--ip=%s", ip);
-	r = add_driver_opts(network, given, "--driver-opt=", ret_words, err);
+	r = list_driver_opts(network, given, "", &opts, err);
+	for (size_t i = 0; i < opts.count; i++)
+		add_connect_option(ret_words, "driver-opt", opts.items[i]);
 	strv_add(ret_words, name);
-	if (!r && ret_words->failed)
+	if (!r && (ret_words->failed || opts.failed))
 		r = no_memory(err);
 	return r;
 }

@@ -1,0 +1,455 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The command line as a whole: usage errors, help, no ringwayd, and what each command asks and prints.
+#include "base/cleanup.h"
+#include "tests/lib/unit.h"
+#include "tests/unit/cli/shell.h"
+#include "tests/unit/client/fake_server.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+	const char *line;
+	const char *said;
+} usage_errors[] = {
+	{"", "ringway: a command is missing (see 'ringway --help')\n"},
+	{"frob", "ringway: 'frob' is no command (see 'ringway --help')\n"},
+	{"''", "ringway: '' is no command"},
+	{"--frob", "ringway: there is no option '--frob'"},
+	{"--run-dir", "ringway: option '--run-dir' needs a value"},
+	{"network", "ringway network: a command is missing (see 'ringway network --help')\n"},
+	{"network frob", "ringway network: 'frob' is no command"},
+	{"network create",
+	 "ringway network create: a name is missing: ringway network create NAME"},
+	{"network create a b", "ringway network create: 'b' is one word too many"},
+	{"network create a --mtu",
+	 "option '--mtu' needs a value (see 'ringway network create --help')\n"},
+	{"network create a --mtu 9k", "--mtu must be a whole number, not '9k'"},
+	{"network create a --mtu ''", "--mtu must be a whole number, not ''"},
+	{"network create a --mtu 99999999999999999999", "--mtu must be a whole number"},
+	{"network create a --colour red", "there is no option '--colour'"},
+	{"network create a --no-docker=1", "option '--no-docker=1' takes no value"},
+	{"network ls x", "ringway network ls: 'x' is one word too many"},
+	{"network inspect", "ringway network inspect: a name is missing"},
+	{"network rm", "ringway network rm: a name is missing"},
+	{"port", "ringway port: a command is missing"},
+	{"port add", "ringway port add: a name is missing"},
+	{"port add p", "ringway port add: --network is missing"},
+	{"port add p --network n", "ringway port add: --attach is missing"},
+	{"port add p --network n --attach vhost --queues x", "--queues must be a whole number"},
+	{"port add p --network n --attach vhost --learning x", "--learning must be on or off"},
+	{"port ls --network", "option '--network' needs a value"},
+	{"port inspect a b", "'b' is one word too many"},
+	{"port rm", "ringway port rm: a name is missing"},
+	{"run", "ringway run: --network is missing (see 'ringway run --help')\n"},
+	{"run --network a", "ringway run: an image is missing"},
+	{"run --network a,x=y img", "ringway run: --network has no option 'x'"},
+	{"run --queues two --network a img", "ringway run: queues must be a whole number"},
+	{"stop", "ringway stop: a name is missing"},
+	{"stop a -t", "option '-t' needs a value"},
+	{"stop a -t x", "--time must be a whole number"},
+	{"ps x", "ringway ps: 'x' is one word too many"},
+	{"ps -x", "there is no option '-x'"},
+	{"stats a b", "ringway stats: 'b' is one word too many"},
+	{"stats --interval 1", "--interval goes with --watch"},
+	{"stats --count 1", "--count goes with --watch"},
+	{"stats --watch --interval 0", "--interval must be 0.1 to 86400 seconds, not '0'"},
+	{"stats --watch --interval nan", "not 'nan'"},
+	{"stats --watch --count 0", "--count must be at least 1"},
+	{"version x", "ringway version: 'x' is one word too many"},
+};
+
+static void test_usage_errors(void **state)
+{
+	struct shell shell = {0};
+	for (size_t i = 0; i < sizeof(usage_errors) / sizeof(usage_errors[0]); i++) {
+		shell_run(&shell, usage_errors[i].line);
+		if (shell.status != 2 || !strstr(shell.err, usage_errors[i].said))
+			fail_msg(
+				"%s: %d '%s', not '%s'",
+				usage_errors[i].line,
+				shell.status,
+				shell.err,
+				usage_errors[i].said
+			);
+		assert_string_equal(shell.out, "");
+		assert_non_null(strstr(shell.err, "--help')\n"));
+	}
+	shell_fini(&shell);
+}
+
+static void test_nobody_there(void **state)
+{
+	static const char *const lines[] = {
+		"network create a",
+		"network ls",
+		"network ls --json",
+		"network inspect a",
+		"network rm a",
+		"port add p --network a --attach vhost",
+		"port ls",
+		"port inspect p",
+		"port rm p",
+		"run --network a img",
+		"run --network a --dry-run img",
+		"stop a",
+		"ps",
+		"stats",
+		"stats --watch",
+		"version --json",
+	};
+	struct shell shell = {0};
+	_cleanup_free_ char *dir = fake_dir_make();
+	assert_int_equal(setenv("RINGWAY_RUN_DIR", dir, 1), 0);
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		shell_run(&shell, lines[i]);
+		assert_int_equal(shell.status, 1);
+		assert_string_equal(shell.out, "");
+		assert_memory_equal(shell.err, "ringway: cannot reach ringwayd at /tmp/", 39);
+		assert_non_null(strstr(shell.err, "nothing listens there (start it as root: "));
+	}
+	shell_fini(&shell);
+	assert_int_equal(unsetenv("RINGWAY_RUN_DIR"), 0);
+	fake_dir_remove(dir);
+}
+
+static void test_run_dir_is_chosen(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *said;
+	} cases[] = {
+		{"version", "at /nowhere/env/api.sock"},
+		{"--run-dir /nowhere/a version", "at /nowhere/a/api.sock"},
+		{"--run-dir=/nowhere/b version", "at /nowhere/b/api.sock"},
+		{"version --run-dir /nowhere/c", "at /nowhere/c/api.sock"},
+		{"--run-dir /nowhere/a run --run-dir /nowhere/d --network n img",
+		 "at /nowhere/d/api.sock"},
+	};
+	struct shell shell = {0};
+	assert_int_equal(setenv("RINGWAY_RUN_DIR", "/nowhere/env", 1), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		shell_run(&shell, cases[i].line);
+		assert_int_equal(shell.status, 1);
+		assert_non_null(strstr(shell.err, cases[i].said));
+	}
+	shell_fini(&shell);
+	assert_int_equal(unsetenv("RINGWAY_RUN_DIR"), 0);
+}
+
+static void test_help(void **state)
+{
+	static const struct {
+		const char *line;
+		const char *said;
+	} cases[] = {
+		{"--help", "port add "},
+		{"--version", "ringway " RINGWAY_VERSION "\n"},
+		{"network --help", "network create "},
+		{"network create --help", "usage: ringway network create NAME"},
+		{"network create --mtu x --help", "--subnet CIDR"},
+		{"stats --help", "-w, --watch"},
+		{"run --help", "options of a network:"},
+		{"run --rm --help img", "usage: ringway run"},
+	};
+	struct shell shell = {0};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		shell_run(&shell, cases[i].line);
+		assert_int_equal(shell.status, 0);
+		assert_string_equal(shell.err, "");
+		if (!strstr(shell.out, cases[i].said))
+			fail_msg("%s: '%s' lacks '%s'", cases[i].line, shell.out, cases[i].said);
+	}
+	shell_fini(&shell);
+}
+
+static void test_not_there_yet(void **state)
+{
+	static const char *const lines[] = {
+		"network create a --vlan 7",
+		"network create a --uplink eth0",
+		"network create a --parent eth0",
+		"network create a --vfs 4",
+		"network create a --driver sriov",
+		"network create a --driver frob",
+	};
+	struct shell shell = {0};
+	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
+		shell_run(&shell, lines[i]);
+		assert_int_equal(shell.status, 1);
+		assert_memory_equal(shell.err, "ringway: cannot create network 'a': ", 36);
+	}
+	shell_fini(&shell);
+}
+
+struct scene {
+	char *dir;
+	struct fake_server *server;
+	struct shell shell;
+};
+
+static void scene_run(struct scene *scene, const struct fake_reply *replies, const char *line)
+{
+	*scene = (struct scene){.dir = fake_dir_make()};
+	scene->server = fake_server_new(scene->dir, replies);
+	assert_int_equal(setenv("RINGWAY_RUN_DIR", scene->dir, 1), 0);
+	shell_run(&scene->shell, line);
+	assert_int_equal(unsetenv("RINGWAY_RUN_DIR"), 0);
+}
+
+static void scene_close(struct scene *scene)
+{
+	shell_fini(&scene->shell);
+	fake_server_free(scene->server);
+	fake_dir_remove(scene->dir);
+	free(scene->dir);
+}
+
+// What a command asks ringwayd, prints and returns.
+static void expect(
+	const struct fake_reply *replies,
+	const char *line,
+	int status,
+	const char *out,
+	const char *asked
+)
+{
+	struct scene scene;
+	scene_run(&scene, replies, line);
+	_cleanup_free_ char *log = fake_server_log(scene.server);
+	assert_string_equal(log, asked);
+	assert_string_equal(scene.shell.out, out);
+	assert_int_equal(scene.shell.status, status);
+	scene_close(&scene);
+}
+
+static void test_network(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"POST", "/v1/networks", 201, "{\"name\":\"fast\"}"},
+		{"GET",
+		 "/v1/networks",
+		 200,
+		 "{\"networks\":[{\"name\":\"fast\",\"subnet\":\"10.77.0.0/24\",\"gateway\":\"10.77.0.1\","
+		 "\"mtu\":1500,\"ports\":2,\"docker\":true,\"docker_id\":\"0123456789abcdef\"},"
+		 "{\"name\":\"x\",\"mtu\":9000,\"ports\":0,\"docker\":true},"
+		 "{\"name\":\"y\",\"mtu\":68,\"ports\":0,\"docker\":false}]}"},
+		{"DELETE", "/v1/networks/fast", 200, "{}"},
+		{0},
+	};
+	expect(replies,
+	       "network create fast --subnet 10.77.0.0/24 --gateway 10.77.0.1 --mtu -1 --driver switch "
+	       "--no-docker",
+	       0,
+	       "fast\n",
+	       "POST /v1/networks {\"name\":\"fast\",\"subnet\":\"10.77.0.0/24\","
+	       "\"gateway\":\"10.77.0.1\",\"driver\":\"switch\",\"mtu\":-1,\"docker\":false}\n");
+	expect(replies, "network create ''", 0, "fast\n", "POST /v1/networks {\"name\":\"\"}\n");
+	expect(replies,
+	       "network ls",
+	       0,
+	       "NAME  SUBNET        GATEWAY     MTU  PORTS  DOCKER\n"
+	       "fast  10.77.0.0/24  10.77.0.1  1500      2  0123456789ab\n"
+	       "x     -             -          9000      0  pending\n"
+	       "y     -             -            68      0  no\n",
+	       "GET /v1/networks\n");
+	// What cannot be removed does not keep the others.
+	expect(replies,
+	       "network rm fast fast",
+	       0,
+	       "fast\nfast\n",
+	       "DELETE /v1/networks/fast\nDELETE /v1/networks/fast\n");
+	expect(replies,
+	       "network rm gone fast",
+	       1,
+	       "fast\n",
+	       "DELETE /v1/networks/gone\nDELETE /v1/networks/fast\n");
+}
+
+static void test_port(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"POST",
+		 "/v1/ports",
+		 201,
+		 "{\"name\":\"p\",\"socket\":\"/run/ringway/ports/p/p.sock\"}"},
+		{"GET", "/v1/ports?network=a%2Fb", 200, "{\"ports\":[]}"},
+		{"GET",
+		 "/v1/ports",
+		 200,
+		 "{\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"attach\":\"vhost\","
+		 "\"mac\":\"02:00:00:00:00:01\",\"queues\":2,\"state\":\"waiting\","
+		 "\"connect\":\"/x.sock\"}]}"},
+		{"GET", "/v1/ports/p", 200, "{\"name\":\"p\",\"stats\":{\"dropped\":7}}"},
+		{0},
+	};
+	expect(replies,
+	       "port add p --network fast --attach vhost --mac 02:00:00:00:00:01 --ip 10.0.0.1/24 "
+	       "--queues 2 --learning on --connect /x.sock",
+	       0,
+	       "/run/ringway/ports/p/p.sock\n",
+	       "POST /v1/ports {\"name\":\"p\",\"network\":\"fast\",\"attach\":\"vhost\","
+	       "\"mac\":\"02:00:00:00:00:01\",\"ip\":\"10.0.0.1/24\",\"learning\":true,\"queues\":2,"
+	       "\"connect\":\"/x.sock\"}\n");
+	expect(replies,
+	       "port ls",
+	       0,
+	       "NAME  NETWORK  ATTACH  MAC                IP  QUEUES  STATE    SOCKET\n"
+	       "p     fast     vhost   02:00:00:00:00:01  -        2  waiting  /x.sock\n",
+	       "GET /v1/ports\n");
+	expect(replies,
+	       "port ls --network a/b --json",
+	       0,
+	       "{\n  \"ports\": []\n}\n",
+	       "GET /v1/ports?network=a%2Fb\n");
+	expect(replies,
+	       "port inspect p",
+	       0,
+	       "{\n  \"name\": \"p\",\n  \"stats\": {\n    \"dropped\": 7\n  }\n}\n",
+	       "GET /v1/ports/p\n");
+}
+
+static void test_port_connects_to_an_absolute_path(void **state)
+{
+	static const struct fake_reply replies[] = {{"POST", "/v1/ports", 201, "{}"}, {0}};
+	struct scene scene;
+	_cleanup_free_ char *here = getcwd(NULL, 0);
+	char expected[4200];
+	scene_run(&scene, replies, "port add p --network n --attach vhost --connect x.sock");
+	_cleanup_free_ char *log = fake_server_log(scene.server);
+	(void)snprintf(expected, sizeof(expected), "\"connect\":\"%s/x.sock\"}", here);
+	assert_non_null(strstr(log, expected));
+	scene_close(&scene);
+}
+
+#define PLACES                                                                                     \
+	"{\"containers\":[{\"key\":\"00aa\",\"name\":\"gen\",\"id\":\"0123\",\"image\":\"img:1\"," \
+	"\"state\":\"running\",\"ports\":[{\"network\":\"fast\",\"ip\":\"10.0.0.2/24\"},"          \
+	"{\"network\":\"slow\"}]},"                                                                \
+	"{\"key\":\"00bb\",\"name\":\"old\",\"id\":\"4567\",\"image\":\"img:1\",\"state\":\"exited\"}]}"
+
+static void test_ps(void **state)
+{
+	static const struct fake_reply replies[] = {{"GET", "/v1/containers", 200, PLACES}, {0}};
+	expect(replies,
+	       "ps",
+	       0,
+	       "KEY   NAME  IMAGE  STATE    PORTS\n"
+	       "00aa  gen   img:1  running  fast=10.0.0.2, slow\n",
+	       "GET /v1/containers\n");
+	expect(replies,
+	       "ps -a",
+	       0,
+	       "KEY   NAME  IMAGE  STATE    PORTS\n"
+	       "00aa  gen   img:1  running  fast=10.0.0.2, slow\n"
+	       "00bb  old   img:1  exited   -\n",
+	       "GET /v1/containers\n");
+}
+
+static void test_ps_without_engine_shows_all(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"GET", "/v1/containers", 200, "{\"containers\":[{\"key\":\"00aa\"}]}"}, {0}};
+	expect(replies,
+	       "ps",
+	       0,
+	       "KEY   NAME  IMAGE  STATE  PORTS\n00aa  -     -      -      -\n",
+	       "GET /v1/containers\n");
+}
+
+static void test_version(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"GET",
+		 "/v1/version",
+		 200,
+		 "{\"version\":\"9.9\",\"api\":\"v1\",\"pid\":7,\"run_dir\":\"/r\",\"switch\":"
+		 "{\"state\":\"running\",\"pid\":8,\"restarts\":2},\"engine\":{\"reachable\":true,"
+		 "\"version\":\"20.10\"}}"},
+		{0},
+	};
+	expect(replies,
+	       "version",
+	       0,
+	       "ringway  " RINGWAY_VERSION "\n"
+	       "ringwayd 9.9, API v1, pid 7, /r\n"
+	       "switch   running, pid 8, restarted 2 times\n"
+	       "engine   20.10\n",
+	       "GET /v1/version\n");
+}
+
+#define STATS(time, frames)                                                                                    \
+	"{\"time_ns\":" time ",\"tsc_hz\":1000000000,\"switch\":{\"pid\":8,\"cpu_ns\":" time                   \
+	",\"workers\":[{\"core\":3,\"busy_cycles\":" time                                                      \
+	"}]},\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"state\":\"running\",\"rx\":{\"frames\":" frames \
+	",\"bytes\":125000000},\"tx\":{\"frames\":5,\"bytes\":640},\"drops\":{\"full\":12,"                    \
+	"\"source\":0,\"other\":20000},\"dropped\":20012}]}"
+
+static void test_stats(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"GET", "/v1/stats?port=p", 200, STATS("1", "20000")},
+		{"GET", "/v1/stats", 200, STATS("1000000000", "10")},
+		{"GET", "/v1/stats", 200, STATS("1500000000", "10000")},
+		{0},
+	};
+	expect(replies,
+	       "stats p",
+	       0,
+	       "PORT  NETWORK  STATE    RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPPED  WHY\n"
+	       "p     fast     running      20.0k      125M          5       640    20.0k  full 12, "
+	       "other 20.0k\n",
+	       "GET /v1/stats?port=p\n");
+	expect(replies,
+	       "stats --watch --count 1 --interval 0.1",
+	       0,
+	       "switch: CPU 100 %, worker on core 3 busy 100 %; Gbit/s counts frame bytes\n"
+	       "PORT  NETWORK  STATE    RX FRAMES/S  RX GBIT/S  TX FRAMES/S  TX GBIT/S  DROPS/S\n"
+	       "p     fast     running        20.0k      0.000            0      0.000        0\n",
+	       "GET /v1/stats\nGET /v1/stats\n");
+	expect(replies,
+	       "stats -w -n 2 -i 0.1 --json",
+	       0,
+	       STATS("1500000000", "10000") "\n" STATS("1500000000", "10000") "\n",
+	       "GET /v1/stats\nGET /v1/stats\nGET /v1/stats\n");
+}
+
+static void test_failure_is_one_line(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"GET",
+		 "/v1/networks/a%2Fb",
+		 404,
+		 "{\"error\":{\"code\":\"not_found\",\"message\":\"no network\\n'a/b'\",\"hint\":\"make it\"}}"},
+		{0},
+	};
+	struct scene scene;
+	scene_run(&scene, replies, "network inspect a/b");
+	assert_int_equal(scene.shell.status, 1);
+	assert_string_equal(scene.shell.err, "ringway: no network 'a/b' (make it)\n");
+	scene_close(&scene);
+	scene_run(&scene, replies, "network inspect ''");
+	assert_int_equal(scene.shell.status, 1);
+	assert_non_null(strstr(scene.shell.err, "empty name"));
+	scene_close(&scene);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_usage_errors),
+		cmocka_unit_test(test_nobody_there),
+		cmocka_unit_test(test_run_dir_is_chosen),
+		cmocka_unit_test(test_help),
+		cmocka_unit_test(test_not_there_yet),
+		cmocka_unit_test(test_network),
+		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_port_connects_to_an_absolute_path),
+		cmocka_unit_test(test_ps),
+		cmocka_unit_test(test_ps_without_engine_shows_all),
+		cmocka_unit_test(test_version),
+		cmocka_unit_test(test_stats),
+		cmocka_unit_test(test_failure_is_one_line),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
