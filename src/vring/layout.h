@@ -55,7 +55,7 @@ struct vring_word {
 	uint64_t value;
 } __attribute__((packed, may_alias));
 
-static inline uint64_t word_read(const void *word)
+static inline uint64_t word_read(const uint8_t *word)
 {
 	return ((const volatile struct vring_word *)word)->value;
 }
@@ -64,9 +64,10 @@ static inline uint64_t word_read(const void *word)
 // no alignment there (virtio 1.1, 2.6.5.3).
 static inline struct desc desc_read(const struct vring_desc_entry *entry)
 {
-	uint64_t word = word_read(&entry->size_flags_next);
+	uint64_t addr = word_read((const uint8_t *)entry);
+	uint64_t word = word_read((const uint8_t *)entry + 8);
 	return (struct desc){
-		.addr = word_read(&entry->addr),
+		.addr = addr,
 		.size = (uint32_t)word,
 		.flags = (uint16_t)(word >> 32),
 		.next = (uint16_t)(word >> 48),
