@@ -15,7 +15,7 @@ struct bench {
 	uint8_t *space; // For one chain.
 };
 
-#define BENCH_ARENA (512u * 1024)
+#define BENCH_ARENA (512ull * 1024)
 
 struct bench *bench_new(uint32_t size, uint16_t base);
 // Checks what must hold at the end of every test (nothing written that must not be), and frees.

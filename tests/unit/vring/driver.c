@@ -38,7 +38,7 @@ struct drv_memory *drv_memory_new(uint32_t arena_size)
 		0x10000,
 		0x10000 + (uint64_t)arena_size,
 		0x100000000,
-		UINT64_MAX - 0xfff - 0x1000 - arena_size + 1,
+		0ull - 0x1000 - arena_size,
 	};
 
 	for (uint32_t i = 0; i < DRV_ARENAS; i++) {
