@@ -110,19 +110,32 @@ static int check_message(
 	return 0;
 }
 
-// Whether workers must let go before, and look again after: they see nothing of a stopped ring.
-static bool needs_quiesce(
-	const struct vhost_conn *conn,
-	const struct rule *rule,
-	const struct range *range
-)
+// Workers let go, at the first change within a message that they could see.
+static void quiesce(struct vhost_conn *conn)
 {
-	if (rule->starts)
-		return true;
-	for (unsigned int i = range->first; i < range->end; i++)
-		if (conn->queue[i].pub.started)
-			return true;
-	return false;
+	if (conn->quiesced)
+		return;
+	conn->quiesced = true;
+	conn->ops->quiesce(conn->ctx);
+}
+
+static void resume(struct vhost_conn *conn)
+{
+	if (!conn->quiesced)
+		return;
+	conn->quiesced = false;
+	conn->ops->resume(conn->ctx);
+}
+
+// A ring that is not live is none of the workers' business.
+static void suspend_rings(struct vhost_conn *conn, const struct range *range)
+{
+	for (unsigned int i = range->first; i < range->end; i++) {
+		if (!conn->queue[i].pub.live)
+			continue;
+		quiesce(conn);
+		queue_suspend(&conn->queue[i]);
+	}
 }
 
 // Judges the rings anew. A ring that lost its memory is not live, and that is all; one that
@@ -140,6 +153,9 @@ static int update_rings(
 		return 0; // How rings are to be read is not known yet.
 	for (unsigned int i = range->first; i < range->end; i++) {
 		bool fatal = rule->scope != SCOPE_RINGS;
+		if (!queue_is_due(&conn->queue[i], conn->memory, conn->features))
+			continue;
+		quiesce(conn);
 		int r = queue_update(
 			&conn->queue[i], conn->memory, conn->features, fatal ? err : NULL
 		);
@@ -178,16 +194,11 @@ static int handle(struct vhost_conn *conn, const struct rule *rule, struct rwy_e
 		r = find_range(conn, rule, msg, &range, err);
 	if (r)
 		return r;
-	bool quiesce = needs_quiesce(conn, rule, &range);
-	if (quiesce)
-		conn->ops->quiesce(conn->ctx);
-	for (unsigned int i = range.first; i < range.end; i++)
-		queue_suspend(&conn->queue[i]);
+	suspend_rings(conn, &range);
 	int failure = rule->handle(conn, msg, err);
 	// After a failure too: it changed nothing, so the rings go on as they were.
 	r = update_rings(conn, rule, &range, failure ? NULL : err);
-	if (quiesce)
-		conn->ops->resume(conn->ctx);
+	resume(conn);
 	return r && !failure ? r : reply(conn, rule, failure);
 }
 

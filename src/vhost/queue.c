@@ -105,6 +105,17 @@ static int find_areas(
 	return 0;
 }
 
+bool queue_is_due(struct queue *queue, const struct memory *memory, uint64_t features)
+{
+	struct vhost_queue *pub = &queue->pub;
+
+	// "Ring states": enabled from the start where protocol features were not negotiated.
+	pub->enabled = queue->order == QUEUE_ORDER_NONE ? !(features & FEATURE_PROTOCOL_FEATURES)
+							: queue->order == QUEUE_ORDER_ENABLE;
+	return pub->started && pub->enabled && queue->size && queue->has_addr && memory &&
+		memory->mem.count;
+}
+
 int queue_update(
 	struct queue *queue,
 	const struct memory *memory,
@@ -115,13 +126,6 @@ int queue_update(
 	struct vhost_queue *pub = &queue->pub;
 	struct vring_areas areas;
 
-	// "Ring states": enabled from the start where protocol features were not negotiated.
-	pub->enabled = queue->order == QUEUE_ORDER_NONE ? !(features & FEATURE_PROTOCOL_FEATURES)
-							: queue->order == QUEUE_ORDER_ENABLE;
-	if (!pub->started || !pub->enabled || !queue->size || !queue->has_addr)
-		return 0;
-	if (!memory || !memory->mem.count)
-		return 0;
 	int r = find_areas(queue, memory, &areas, err);
 	if (r)
 		return r;

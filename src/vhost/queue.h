@@ -35,9 +35,12 @@ void queue_fini(struct queue *queue);
 // Takes the ring from the workers, who must not be using it any more. Keeps its place.
 void queue_suspend(struct queue *queue);
 
-// Judges the queue anew and makes it live if it may be. 0, or -EINVAL when it should run and
-// cannot: its areas lie outside of memory, overlap or are misaligned. `features` are the negotiated
-// ones; memory may be NULL. The queue must be suspended.
+// Notes whether the queue is enabled. Whether it should be live: started, enabled, and all that it needs
+// was told. `features` are the negotiated ones; memory may be NULL.
+bool queue_is_due(struct queue *queue, const struct memory *memory, uint64_t features);
+
+// Makes a queue that is due, and suspended, live. -EINVAL when that cannot be: its areas lie
+// outside of memory, overlap or are misaligned.
 int queue_update(
 	struct queue *queue,
 	const struct memory *memory,

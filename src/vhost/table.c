@@ -51,7 +51,7 @@ static const struct rule rules[MESSAGE_REQUEST_COUNT] = {
 	},
 	[MESSAGE_SET_VRING_KICK] = {
 		.name = "SET_VRING_KICK", .handle = handle_set_vring_kick, SIZE(SIZE_U64), FDS(0, 1),
-		.scope = SCOPE_RING_FD, .starts = true,
+		.scope = SCOPE_RING_FD,
 	},
 	[MESSAGE_SET_VRING_CALL] = {
 		.name = "SET_VRING_CALL", .handle = handle_set_vring_call, SIZE(SIZE_U64), FDS(0, 1),

@@ -34,7 +34,6 @@ struct rule {
 	uint8_t fds_min;
 	uint8_t fds_max;
 	enum rule_scope scope;
-	bool starts;	  // May start a ring that was stopped, so workers must hear of it.
 	bool recoverable; // A failure that REPLY_ACK reports does not end the connection.
 };
 
