@@ -1,0 +1,177 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A port's vhost-user connection: from ringwayd's hand to live queues, and its end, good or bad. Control
+// thread. A front end that breaks a rule loses its own port and nothing else.
+#include "base/log.h"
+#include "switch/switch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+static void set_state(
+	struct switch_state *sw,
+	struct port *port,
+	enum wire_port_state state,
+	const char *reason
+)
+{
+	if (port->state == state && strcmp(port->reason, reason) == 0)
+		return;
+	port->state = state;
+	(void)snprintf(port->reason, sizeof(port->reason), "%s", reason); // Cut if too long.
+	control_port_event(sw, port);
+}
+
+static void on_quiesce(void *ctx)
+{
+	struct port *port = ctx;
+	publish_remove(port->sw, port);
+}
+
+static void on_resume(void *ctx)
+{
+	struct port *port = ctx;
+
+	if (publish_add(port->sw, port))
+		log_error("cannot publish the queues of port '%s': out of memory", port->spec.name);
+	bool running = port->path != NULL;
+	set_state(port->sw, port, running ? WIRE_PORT_RUNNING : WIRE_PORT_CONNECTED, "");
+}
+
+// The guest says where it lives now (vhost-user, VHOST_USER_SEND_RARP). Its own address is pinned; nothing
+// else has to be learned from it.
+static void on_announce(void *ctx, const uint8_t mac[MAC_SIZE])
+{
+	const struct port *port = ctx;
+	if (memcmp(mac, port->spec.mac, MAC_SIZE) != 0)
+		log_debug("port '%s' announced an address that is not its own", port->spec.name);
+}
+
+static const struct vhost_conn_ops attach_ops = {
+	.quiesce = on_quiesce,
+	.resume = on_resume,
+	.announce = on_announce,
+};
+
+static void close_connection(struct port *port)
+{
+	loop_remove(port->source);
+	port->source = NULL;
+	struct vhost_conn *conn = port->conn;
+	vhost_conn_free(conn); // Calls on_quiesce, which still finds the port.
+	port->conn = NULL;
+}
+
+void attach_close(struct switch_state *sw, struct port *port)
+{
+	if (!port->conn)
+		return;
+	close_connection(port);
+	publish_remove(sw, port);
+	__atomic_store_n(&port->fault, 0, __ATOMIC_RELAXED);
+	set_state(sw, port, WIRE_PORT_WAITING, "");
+}
+
+void attach_quarantine(struct switch_state *sw, struct port *port, const char *reason)
+{
+	log_warn("port '%s' is quarantined: %s", port->spec.name, reason);
+	close_connection(port);
+	publish_remove(sw, port);
+	set_state(sw, port, WIRE_PORT_QUARANTINED, reason);
+}
+
+static void on_ready(void *arg, uint32_t events)
+{
+	struct port *port = arg;
+	struct rwy_err err = {0};
+
+	int r = vhost_conn_process(port->conn, &err);
+	if (r == 0)
+		r = loop_set_events(port->source, vhost_conn_events(port->conn));
+	if (r == 0)
+		return;
+	if (r == -EPIPE)
+		attach_close(port->sw, port);
+	else
+		attach_quarantine(port->sw, port, err.msg[0] ? err.msg : strerror(-r));
+}
+
+static int check_free(struct switch_state *sw, struct port *port, struct rwy_err *err)
+{
+	if (port->state == WIRE_PORT_QUARANTINED)
+		return err_set(
+			err,
+			-EPERM,
+			"cannot attach to port '%s': it is quarantined: %s",
+			port->spec.name,
+			port->reason
+		);
+	if (port->conn && !vhost_conn_is_gone(port->conn))
+		return err_set(
+			err,
+			-EBUSY,
+			"cannot attach to port '%s': it has a living connection",
+			port->spec.name
+		);
+	attach_close(sw, port); // A peer that hung up and was not noticed yet.
+	return 0;
+}
+
+int attach_connection(struct switch_state *sw, struct port *port, int fd, struct rwy_err *err)
+{
+	struct vhost_conn_config config = {
+		.queue_pairs = port->spec.queues,
+		.mtu = (uint16_t)port->network->spec.mtu,
+	};
+	int r = check_free(sw, port, err);
+	if (r) {
+		(void)close(fd); // Refused; its peer sees the end.
+		return r;
+	}
+	port->conn = vhost_conn_new(fd, &config, &attach_ops, port);
+	if (!port->conn)
+		return err_set(
+			err,
+			-errno,
+			"cannot attach to port '%s': %s",
+			port->spec.name,
+			strerror(errno)
+		);
+	port->source = loop_add_fd(
+		sw->loop, vhost_conn_fd(port->conn), vhost_conn_events(port->conn), on_ready, port
+	);
+	if (!port->source) {
+		r = -errno;
+		close_connection(port);
+		return err_set(
+			err, r, "cannot attach to port '%s': %s", port->spec.name, strerror(-r)
+		);
+	}
+	set_state(sw, port, WIRE_PORT_CONNECTED, "");
+	return 0;
+}
+
+static const char *find_fault(struct port *port)
+{
+	uint32_t fault = __atomic_load_n(&port->fault, __ATOMIC_ACQUIRE);
+
+	if (fault == PORT_FAULT_CALL)
+		return "its call eventfd blocked the switch";
+	if (fault)
+		return vring_fault_text(fault);
+	if (port->conn && vhost_conn_memory_lost(port->conn))
+		return "it took back memory that it had shared";
+	return NULL;
+}
+
+void attach_check_faults(struct switch_state *sw)
+{
+	for (struct port *port = sw->ports; port; port = port->next) {
+		const char *reason = find_fault(port);
+		if (reason && port->state != WIRE_PORT_QUARANTINED)
+			attach_quarantine(sw, port, reason);
+	}
+}

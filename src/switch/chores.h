@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the control thread does regularly beside requests: broken ports, learned addresses, and a worker
+// that a front end's eventfd holds up.
+#pragma once
+
+#include "switch/switch.h"
+
+// Starts the timers. 0 or a negative errno with err set.
+int chores_start(struct switch_state *sw, struct rwy_err *err);

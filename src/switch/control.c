@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ringwayd's requests over the control socket: one table of handlers. Control thread. The socket is
+// non-blocking: a ringwayd that does not read its replies loses its connection, never the switch.
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "switch/count.h"
+#include "switch/switch.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define CONTROL_REQUESTS_A_TURN 16
+
+// Handles sw->request, fills sw->reply's args. 0 or a negative errno with err set.
+typedef int control_handler(struct switch_state *sw, struct rwy_err *err);
+
+static int on_hello(struct switch_state *sw, struct rwy_err *err)
+{
+	if (sw->request.args.hello.version != WIRE_VERSION)
+		return err_set(
+			err,
+			-EPROTO,
+			"ringwayd speaks version %u of the switch's protocol, this switch %d",
+			sw->request.args.hello.version,
+			WIRE_VERSION
+		);
+	sw->greeted = true;
+	sw->reply.args.hello = (struct wire_hello){
+		.version = WIRE_VERSION,
+		.program = "ringway-switch " RINGWAY_VERSION,
+		.pid = (uint32_t)getpid(),
+		.start_ns = sw->start_ns,
+	};
+	return 0;
+}
+
+static int on_ping(struct switch_state *sw, struct rwy_err *err)
+{
+	sw->reply.args.pong = (struct wire_pong){
+		.workers = 1,
+		.turns = count_read(&sw->worker->turns),
+		.asleep = __atomic_load_n(&sw->worker->asleep, __ATOMIC_ACQUIRE),
+	};
+	return 0;
+}
+
+static int on_network_add(struct switch_state *sw, struct rwy_err *err)
+{
+	return table_add_network(sw, &sw->request.args.network, err);
+}
+
+static int on_network_del(struct switch_state *sw, struct rwy_err *err)
+{
+	return table_remove_network(sw, sw->request.args.ref.id, err);
+}
+
+static int on_port_add(struct switch_state *sw, struct rwy_err *err)
+{
+	int listener_fd = sw->request.fd_count ? sw->request.fds[0] : -1;
+	int r = table_add_port(sw, &sw->request.args.port, listener_fd, err);
+	if (r == 0)
+		sw->request.fd_count = 0; // The table's now.
+	return r;
+}
+
+static int on_port_del(struct switch_state *sw, struct rwy_err *err)
+{
+	return table_remove_port(sw, sw->request.args.ref.id, err);
+}
+
+static int on_conn_add(struct switch_state *sw, struct rwy_err *err)
+{
+	struct port *port = table_port(sw, sw->request.args.ref.id);
+	if (!port)
+		return err_set(err, -ENOENT, "cannot attach: no port %u", sw->request.args.ref.id);
+	sw->request.fd_count = 0; // attach_connection() takes it in any case.
+	return attach_connection(sw, port, sw->request.fds[0], err);
+}
+
+static int on_stats(struct switch_state *sw, struct rwy_err *err)
+{
+	pages_stats(sw, sw->request.args.after.after, &sw->reply.args.stats);
+	return 0;
+}
+
+static int on_state(struct switch_state *sw, struct rwy_err *err)
+{
+	pages_state(
+		sw,
+		sw->request.args.after.after,
+		&sw->reply.args.state,
+		sw->reply.fds,
+		&sw->reply.fd_count
+	);
+	return 0;
+}
+
+static int on_stop(struct switch_state *sw, struct rwy_err *err)
+{
+	loop_stop(sw->loop);
+	return 0;
+}
+
+static control_handler *const handlers[WIRE_OP_COUNT] = {
+	[WIRE_HELLO] = on_hello,
+	[WIRE_PING] = on_ping,
+	[WIRE_NETWORK_ADD] = on_network_add,
+	[WIRE_NETWORK_DEL] = on_network_del,
+	[WIRE_PORT_ADD] = on_port_add,
+	[WIRE_PORT_DEL] = on_port_del,
+	[WIRE_CONN_ADD] = on_conn_add,
+	[WIRE_STATS] = on_stats,
+	[WIRE_STATE] = on_state,
+	[WIRE_STOP] = on_stop,
+};
+
+static void drop_daemon(struct switch_state *sw, const char *why)
+{
+	if (sw->daemon_fd < 0)
+		return;
+	log_info("ringwayd's connection ended: %s", why);
+	loop_remove(sw->daemon_source);
+	sw->daemon_source = NULL;
+	fd_close(&sw->daemon_fd);
+	sw->greeted = false;
+}
+
+static void handle_request(struct switch_state *sw)
+{
+	struct wire_msg *request = &sw->request;
+	struct wire_msg *reply = &sw->reply;
+	struct rwy_err err = {0};
+
+	memset(&reply->args, 0, sizeof(reply->args));
+	reply->op = request->op;
+	reply->id = request->id;
+	reply->is_reply = true;
+	reply->fd_count = 0;
+	reply->error = (struct rwy_err){0};
+	int r;
+	if (!handlers[request->op] || request->id == 0)
+		r = err_set(&err, -EPROTO, "not a request");
+	else if (!sw->greeted && request->op != WIRE_HELLO)
+		r = err_set(&err, -EPROTO, "the first message must be hello");
+	else
+		r = handlers[request->op](sw, &err);
+	wire_msg_close_fds(request);
+	if (r) {
+		reply->error = err;
+		reply->error.code = r;
+		reply->fd_count = 0;
+	}
+	// An event that could not be sent may have ended the connection meanwhile.
+	if (sw->daemon_fd >= 0 && wire_send(sw->daemon_fd, reply, &err))
+		drop_daemon(sw, err.msg);
+}
+
+static void on_daemon(void *arg, uint32_t events)
+{
+	struct switch_state *sw = arg;
+
+	for (int i = 0; i < CONTROL_REQUESTS_A_TURN && sw->daemon_fd >= 0; i++) {
+		struct rwy_err err = {0};
+		int r = wire_recv(sw->daemon_fd, false, MSG_DONTWAIT, &sw->request, &err);
+		if (r == -EAGAIN)
+			return;
+		if (r)
+			drop_daemon(sw, r == -EPIPE ? "it closed" : err.msg);
+		else
+			handle_request(sw);
+	}
+}
+
+// Root or our own user: nobody else may steer the switch, whatever the socket's mode.
+static bool peer_allowed(int fd)
+{
+	struct ucred peer;
+	socklen_t size = sizeof(peer);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size))
+		return false;
+	return peer.uid == 0 || peer.uid == getuid();
+}
+
+// The newest ringwayd is the right one: state-dir's lock lets only one run.
+static void on_listen(void *arg, uint32_t events)
+{
+	struct switch_state *sw = arg;
+	_cleanup_close_ int fd = accept4(sw->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (fd < 0 || !peer_allowed(fd))
+		return;
+	drop_daemon(sw, "another one came");
+	sw->daemon_source = loop_add_fd(sw->loop, fd, EPOLLIN, on_daemon, sw);
+	if (!sw->daemon_source) {
+		log_error("cannot watch ringwayd's connection: %s", strerror(errno));
+		return;
+	}
+	sw->daemon_fd = fd_take(&fd);
+}
+
+int control_start(struct switch_state *sw, struct rwy_err *err)
+{
+	sw->daemon_fd = -1;
+	if (!loop_add_fd(sw->loop, sw->listen_fd, EPOLLIN, on_listen, sw))
+		return err_set(
+			err,
+			-errno,
+			"cannot watch the control socket (descriptor %d): %s",
+			sw->listen_fd,
+			strerror(errno)
+		);
+	return 0;
+}
+
+void control_stop(struct switch_state *sw)
+{
+	drop_daemon(sw, "the switch stops");
+}
+
+void control_port_event(struct switch_state *sw, const struct port *port)
+{
+	static struct wire_msg event; // Large; one thread.
+	struct rwy_err err = {0};
+
+	if (sw->daemon_fd < 0 || !sw->greeted)
+		return; // A later ringwayd asks for the state.
+	event.op = WIRE_PORT_EVENT;
+	event.args.event.port = port->spec.port;
+	event.args.event.state = port->state;
+	memcpy(event.args.event.reason, port->reason, sizeof(event.args.event.reason));
+	if (wire_send(sw->daemon_fd, &event, &err))
+		drop_daemon(sw, err.msg);
+}

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ringway-switch: reads its arguments, starts the EAL and the worker, locks itself in, and runs the control
+// thread's loop. Started by ringwayd or by systemd with the listening control socket as descriptor 3.
+#include "base/log.h"
+#include "switch/chores.h"
+#include "switch/eal.h"
+#include "switch/sandbox.h"
+#include "switch/switch.h"
+#include "vhost/vhost.h"
+
+#include <rte_cycles.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring_elem.h>
+
+#include <argp.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <time.h>
+#include <unistd.h>
+
+#define LISTEN_FD 3 // sd_listen_fds(3): SD_LISTEN_FDS_START.
+
+const char *argp_program_version = "ringway-switch " RINGWAY_VERSION;
+
+struct options {
+	const char *cores;
+	bool no_sandbox;
+	enum log_level log_level;
+};
+
+enum {
+	OPT_CORES = 'c',
+	OPT_VERBOSE = 'v',
+	OPT_NO_SANDBOX = 256
+};
+
+static const struct argp_option option_table[] = {
+	{"cores", OPT_CORES, "CPU", 0, "CPU of the worker (default: the last one allowed)", 0},
+	{"verbose", OPT_VERBOSE, NULL, 0, "Log more", 0},
+	{"no-sandbox",
+	 OPT_NO_SANDBOX,
+	 NULL,
+	 0,
+	 "Do not filter system calls (sanitizers need this)",
+	 0},
+	{0},
+};
+
+static error_t parse_option(int key, char *arg, struct argp_state *state)
+{
+	struct options *options = state->input;
+	switch (key) {
+	case OPT_CORES:
+		options->cores = arg;
+		return 0;
+	case OPT_VERBOSE:
+		options->log_level = LOG_LEVEL_DEBUG;
+		return 0;
+	case OPT_NO_SANDBOX:
+		options->no_sandbox = true;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+static const struct argp argp = {
+	.options = option_table,
+	.parser = parse_option,
+	.doc = "Ringway's switch. ringwayd starts it; it is not meant to be run by hand.",
+};
+
+// The socket comes as sd_listen_fds(3) describes; nothing else is inherited.
+static int inherited_socket(struct rwy_err *err)
+{
+	const char *count = getenv("LISTEN_FDS");
+	const char *pid = getenv("LISTEN_PID");
+
+	if (!count || strcmp(count, "1") != 0 || !pid || strtol(pid, NULL, 10) != getpid()) {
+		(void)err_set(err, -EINVAL, "no control socket was handed over");
+		return err_hint(err, "start ringwayd, which starts the switch");
+	}
+	return LISTEN_FD;
+}
+
+static int make_worker(struct switch_state *sw, unsigned int core, struct rwy_err *err)
+{
+	size_t size = (sizeof(struct worker) + 63) & ~(size_t)63;
+	struct worker *worker = aligned_alloc(64, size);
+	if (!worker)
+		return err_set(err, -ENOMEM, "cannot make the worker: out of memory");
+	memset(worker, 0, size);
+	sw->worker = worker;
+	worker->core = core;
+	worker->qsbr = sw->qsbr;
+	worker->fdb = sw->fdb;
+	worker->tsc_hz = rte_get_tsc_hz();
+	worker->wake_fd = eventfd(0, EFD_CLOEXEC);
+	worker->fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	worker->learn_ring = rte_ring_create_elem(
+		"learn",
+		sizeof(struct learn_post),
+		WORKER_LEARN_RING,
+		SOCKET_ID_ANY,
+		RING_F_SP_ENQ | RING_F_SC_DEQ
+	);
+	if (worker->wake_fd < 0 || worker->fault_fd < 0 || !worker->learn_ring)
+		return err_set(err, -ENOMEM, "cannot make the worker: %s", strerror(errno));
+	if (rte_rcu_qsbr_thread_register(sw->qsbr, worker->reader))
+		return err_set(err, -EINVAL, "cannot register the worker with RCU");
+	return 0;
+}
+
+static int make_tables(struct switch_state *sw, struct rwy_err *err)
+{
+	size_t size = rte_rcu_qsbr_get_memsize(WIRE_WORKERS_MAX);
+	sw->qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
+	if (!sw->qsbr || rte_rcu_qsbr_init(sw->qsbr, WIRE_WORKERS_MAX))
+		return err_set(err, -ENOMEM, "cannot make the RCU state: out of memory");
+	sw->fdb = fdb_new(sw->qsbr, err);
+	return sw->fdb ? 0 : -ENOMEM;
+}
+
+static void on_signal(void *arg, uint32_t events)
+{
+	struct switch_state *sw = arg;
+	loop_stop(sw->loop);
+}
+
+static int watch_signals(struct switch_state *sw, const sigset_t *signals, struct rwy_err *err)
+{
+	int fd = signalfd(-1, signals, SFD_CLOEXEC | SFD_NONBLOCK);
+	if (fd < 0 || !loop_add_fd(sw->loop, fd, EPOLLIN, on_signal, sw))
+		return err_set(err, -errno, "cannot watch signals: %s", strerror(errno));
+	return 0;
+}
+
+static uint64_t boottime_ns(void)
+{
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_BOOTTIME, &now); // Cannot fail for this clock.
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static int start(struct switch_state *sw, const struct options *options, struct rwy_err *err)
+{
+	unsigned int core = 0;
+	sigset_t signals;
+
+	// Before any thread exists, so that all inherit the mask and signals come by descriptor.
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	(void)sigprocmask(SIG_BLOCK, &signals, NULL); // Cannot fail with these arguments.
+	sandbox_raise_limits();
+	sw->start_ns = boottime_ns();
+	sw->listen_fd = inherited_socket(err);
+	if (sw->listen_fd < 0)
+		return sw->listen_fd;
+	int r = eal_parse_cores(options->cores, &core, err);
+	if (r == 0)
+		r = eal_start(core, err);
+	if (r == 0)
+		r = make_tables(sw, err);
+	if (r == 0)
+		r = make_worker(sw, core, err);
+	if (r)
+		return r;
+	sw->loop = loop_new();
+	if (!sw->loop)
+		return err_set(err, -errno, "cannot make the event loop: %s", strerror(errno));
+	r = vhost_guard_memory();
+	if (r)
+		return err_set(err, r, "cannot guard guest memory: %s", strerror(-r));
+	r = watch_signals(sw, &signals, err);
+	if (r == 0)
+		r = chores_start(sw, err);
+	if (r == 0)
+		r = control_start(sw, err);
+	return r;
+}
+
+static int lock_in(struct switch_state *sw, const struct options *options, struct rwy_err *err)
+{
+	if (rte_eal_remote_launch(worker_main, sw->worker, EAL_WORKER_LCORE))
+		return err_set(err, -EBUSY, "cannot start the worker");
+	// jansson reads /dev/urandom for its hash tables at first use, which the filter forbids.
+	json_object_seed(0);
+	int r = sandbox_drop_privileges(err);
+	if (r == 0 && !options->no_sandbox)
+		r = sandbox_filter(err);
+	return r;
+}
+
+// In the order that lets nothing look at what is gone: ports, then the worker.
+static void stop(struct switch_state *sw)
+{
+	control_stop(sw);
+	while (sw->ports)
+		(void)table_remove_port(sw, sw->ports->spec.port, NULL); // It exists.
+	__atomic_store_n(&sw->worker->stop, true, __ATOMIC_RELEASE);
+	(void)eventfd_write(sw->worker->wake_fd, 1); // The worker sleeps: it has no queue.
+	(void)rte_eal_wait_lcore(EAL_WORKER_LCORE);
+	while (sw->networks)
+		(void)table_remove_network(sw, sw->networks->spec.network, NULL); // It has no port.
+	loop_free(sw->loop);
+}
+
+int main(int argc, char **argv)
+{
+	static struct switch_state sw; // Large.
+	struct options options = {.cores = "", .log_level = LOG_LEVEL_INFO};
+	struct rwy_err err = {0};
+
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	log_init("ringway-switch", options.log_level);
+	int r = start(&sw, &options, &err);
+	if (r == 0)
+		r = lock_in(&sw, &options, &err);
+	if (r) {
+		log_err(&err, "cannot start");
+		return 1;
+	}
+	log_info("ready: worker on CPU %u", sw.worker->core);
+	r = loop_run(sw.loop);
+	if (r)
+		log_error("the event loop failed: %s", strerror(-r));
+	stop(&sw);
+	return r ? 1 : 0;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Pages of counters and of state for ringwayd. Control thread; reads what workers count.
+#include "switch/count.h"
+#include "switch/switch.h"
+
+#include <rte_cycles.h>
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static uint64_t clock_ns(clockid_t clock)
+{
+	struct timespec now;
+	if (clock_gettime(clock, &now))
+		return 0;
+	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
+}
+
+static struct port *first_after(struct switch_state *sw, uint32_t after)
+{
+	struct port *port = sw->ports;
+	while (port && port->spec.port <= after)
+		port = port->next;
+	return port;
+}
+
+static void fill_drops(const struct port *port, struct wire_port_stats *stats)
+{
+	stats->drop_count = DROP_COUNT;
+	for (uint32_t i = 0; i < DROP_COUNT; i++) {
+		(void)snprintf( // The reasons are short words.
+			stats->drops[i].reason,
+			sizeof(stats->drops[i].reason),
+			"%s",
+			drop_reason_text(i)
+		);
+		stats->drops[i].count = count_read(&port->counters.drops[i]);
+	}
+}
+
+static void fill_port(const struct port *port, struct wire_port_stats *stats)
+{
+	*stats = (struct wire_port_stats){
+		.port = port->spec.port,
+		.state = port->state,
+		.rx_frames = count_read(&port->counters.rx_frames),
+		.rx_bytes = count_read(&port->counters.rx_bytes),
+		.tx_frames = count_read(&port->counters.tx_frames),
+		.tx_bytes = count_read(&port->counters.tx_bytes),
+	};
+	if (port->conn) {
+		stats->features = vhost_conn_features(port->conn);
+		stats->regions = vhost_conn_regions(port->conn, &stats->memory);
+	}
+	if (port->path)
+		stats->queues_live = port->path->rx_count < port->path->tx_count
+			? port->path->rx_count
+			: port->path->tx_count;
+	memcpy(stats->reason, port->reason, sizeof(stats->reason));
+	fill_drops(port, stats);
+}
+
+static void fill_worker(const struct worker *worker, struct wire_worker_stats *stats)
+{
+	*stats = (struct wire_worker_stats){
+		.core = worker->core,
+		.busy_cycles = count_read(&worker->busy_cycles),
+		.idle_cycles = count_read(&worker->idle_cycles),
+		.turns = count_read(&worker->turns),
+		.frames = count_read(&worker->frames),
+	};
+}
+
+void pages_stats(struct switch_state *sw, uint32_t after, struct wire_stats *ret_stats)
+{
+	struct port *port = first_after(sw, after);
+
+	ret_stats->time_ns = clock_ns(CLOCK_MONOTONIC);
+	ret_stats->tsc_hz = rte_get_tsc_hz();
+	ret_stats->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
+	ret_stats->worker_count = 1;
+	fill_worker(sw->worker, &ret_stats->workers[0]);
+	for (; port && ret_stats->port_count < WIRE_STATS_PORTS; port = port->next)
+		fill_port(port, &ret_stats->ports[ret_stats->port_count++]);
+	ret_stats->more = port != NULL;
+}
+
+void pages_state(
+	struct switch_state *sw,
+	uint32_t after,
+	struct wire_state *ret_state,
+	int *ret_fds,
+	uint32_t *ret_fd_count
+)
+{
+	uint32_t fd_count = 0;
+	struct port *port = first_after(sw, after);
+
+	if (after == 0)
+		for (const struct network *network = sw->networks; network; network = network->next)
+			ret_state->networks[ret_state->network_count++] = network->spec;
+	for (; port && ret_state->port_count < WIRE_STATE_PORTS; port = port->next) {
+		ret_state->ports[ret_state->port_count++] = (struct wire_state_port){
+			.port = port->spec.port,
+			.network = port->spec.network,
+			.queues = port->spec.queues,
+			.learning = port->spec.learning,
+			.state = port->state,
+			.has_listener = port->listener_fd >= 0,
+		};
+		struct wire_state_port *last = &ret_state->ports[ret_state->port_count - 1];
+		memcpy(last->name, port->spec.name, sizeof(last->name));
+		memcpy(last->mac, port->spec.mac, sizeof(last->mac));
+		if (port->listener_fd >= 0)
+			ret_fds[fd_count++] = port->listener_fd;
+	}
+	ret_state->more = port != NULL;
+	*ret_fd_count = fd_count;
+}

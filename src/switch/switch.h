@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control thread's whole state: networks, ports, the worker, the connection to ringwayd. Everything
+// here belongs to the control thread.
+#pragma once
+
+#include "base/loop.h"
+#include "switch/fdb.h"
+#include "switch/port.h"
+#include "switch/worker.h"
+#include "wire/wire.h"
+
+struct switch_state {
+	struct loop *loop;
+	struct rte_rcu_qsbr *qsbr;
+	struct fdb *fdb;
+	struct worker *worker;
+	uint64_t start_ns; // CLOCK_BOOTTIME.
+	int listen_fd;	   // The control socket, inherited.
+	int daemon_fd;	   // ringwayd's connection; -1: none.
+	struct loop_source *daemon_source;
+	bool greeted; // ringwayd has sent its hello.
+	uint32_t network_count, port_count;
+	struct network *networks; // In order of id.
+	struct port *ports;	  // In order of id.
+	struct network *slot[WIRE_NETWORKS_MAX + 1];
+	// One message each way; they are too large for the stack.
+	struct wire_msg request, reply;
+};
+
+// table.c: the lists of networks and ports. Errors as wire.h says for the requests.
+struct network *table_network(struct switch_state *sw, uint32_t id);
+struct port *table_port(struct switch_state *sw, uint32_t id);
+int table_add_network(
+	struct switch_state *sw,
+	const struct wire_network *spec,
+	struct rwy_err *err
+);
+int table_remove_network(struct switch_state *sw, uint32_t id, struct rwy_err *err);
+// Takes listener_fd (-1: none) on success.
+int table_add_port(
+	struct switch_state *sw,
+	const struct wire_port *spec,
+	int listener_fd,
+	struct rwy_err *err
+);
+// Closes its connection first; when this returns no worker knows the port any more.
+int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err);
+
+// publish.c: what workers see.
+// Takes the port's rings and memory away from the workers; returns when none uses them.
+void publish_remove(struct switch_state *sw, struct port *port);
+// Shows the port's live queues to the workers. On lack of memory the port stays unpublished: -ENOMEM.
+int publish_add(struct switch_state *sw, struct port *port);
+
+// attach.c: connections.
+// Takes fd, also on failure. -EBUSY, -EPERM as WIRE_CONN_ADD says.
+int attach_connection(struct switch_state *sw, struct port *port, int fd, struct rwy_err *err);
+void attach_close(struct switch_state *sw, struct port *port);
+void attach_quarantine(struct switch_state *sw, struct port *port, const char *reason);
+// Quarantines every port whose ring, call eventfd or memory was found broken since the last look.
+void attach_check_faults(struct switch_state *sw);
+
+// control.c: ringwayd's requests.
+int control_start(struct switch_state *sw, struct rwy_err *err);
+void control_stop(struct switch_state *sw);
+// Tells ringwayd of a port's state, when one is there.
+void control_port_event(struct switch_state *sw, const struct port *port);
+
+// pages.c: fills a page of stats or state from the first port behind `after`.
+void pages_stats(struct switch_state *sw, uint32_t after, struct wire_stats *ret_stats);
+void pages_state(
+	struct switch_state *sw,
+	uint32_t after,
+	struct wire_state *ret_state,
+	int *ret_fds,
+	uint32_t *ret_fd_count
+);

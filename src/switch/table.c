@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Networks and ports by id. Control thread. A port's address is pinned in the MAC table as long as the port
+// exists, connected or not, so that frames for it are never flooded.
+#include "switch/switch.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char *const drop_text[DROP_COUNT] = {
+	[DROP_SHORT] = "short",
+	[DROP_LONG] = "long",
+	[DROP_SOURCE] = "source_address",
+	[DROP_MTU] = "mtu",
+	[DROP_LOCAL] = "same_port",
+	[DROP_NO_PORT] = "no_port",
+	[DROP_DOWN] = "port_down",
+	[DROP_FULL] = "ring_full",
+	[DROP_BUFFER] = "buffer_too_small",
+};
+
+_Static_assert(DROP_COUNT <= WIRE_DROPS_MAX, "every reason fits a stats message");
+
+const char *drop_reason_text(enum drop_reason reason)
+{
+	return drop_text[reason];
+}
+
+struct network *table_network(struct switch_state *sw, uint32_t id)
+{
+	struct network *network = sw->networks;
+	while (network && network->spec.network < id)
+		network = network->next;
+	return network && network->spec.network == id ? network : NULL;
+}
+
+struct port *table_port(struct switch_state *sw, uint32_t id)
+{
+	struct port *port = sw->ports;
+	while (port && port->spec.port < id)
+		port = port->next;
+	return port && port->spec.port == id ? port : NULL;
+}
+
+int table_add_network(struct switch_state *sw, const struct wire_network *spec, struct rwy_err *err)
+{
+	if (table_network(sw, spec->network))
+		return err_set(
+			err,
+			-EEXIST,
+			"cannot add network '%s': number %u is in use",
+			spec->name,
+			spec->network
+		);
+	if (spec->network == 0 || spec->mtu == 0)
+		return err_set(
+			err, -EINVAL, "cannot add network '%s': no number or MTU", spec->name
+		);
+	uint16_t slot = 1;
+	while (slot <= WIRE_NETWORKS_MAX && sw->slot[slot])
+		slot++;
+	struct network *network = slot <= WIRE_NETWORKS_MAX ? calloc(1, sizeof(*network)) : NULL;
+	if (!network)
+		return err_set(
+			err,
+			-ENOSPC,
+			"cannot add network '%s': the switch has %u of at most %d",
+			spec->name,
+			sw->network_count,
+			WIRE_NETWORKS_MAX
+		);
+	network->spec = *spec;
+	network->slot = slot;
+	sw->slot[slot] = network;
+	struct network **at = &sw->networks;
+	while (*at && (*at)->spec.network < spec->network)
+		at = &(*at)->next;
+	network->next = *at;
+	*at = network;
+	sw->network_count++;
+	return 0;
+}
+
+int table_remove_network(struct switch_state *sw, uint32_t id, struct rwy_err *err)
+{
+	struct network **at = &sw->networks;
+	while (*at && (*at)->spec.network != id)
+		at = &(*at)->next;
+	struct network *network = *at;
+	if (!network)
+		return err_set(err, -ENOENT, "cannot remove network %u: there is none", id);
+	if (network->port_count)
+		return err_set(
+			err,
+			-EBUSY,
+			"cannot remove network '%s': it has %u ports",
+			network->spec.name,
+			network->port_count
+		);
+	*at = network->next;
+	sw->slot[network->slot] = NULL;
+	sw->network_count--;
+	free(network->flood);
+	free(network);
+	return 0;
+}
+
+static int check_port(struct switch_state *sw, const struct wire_port *spec, struct rwy_err *err)
+{
+	if (table_port(sw, spec->port))
+		return err_set(
+			err,
+			-EEXIST,
+			"cannot add port '%s': number %u is in use",
+			spec->name,
+			spec->port
+		);
+	if (!table_network(sw, spec->network))
+		return err_set(
+			err,
+			-ENOENT,
+			"cannot add port '%s': no network %u",
+			spec->name,
+			spec->network
+		);
+	if (sw->port_count >= WIRE_PORTS_MAX)
+		return err_set(
+			err,
+			-ENOSPC,
+			"cannot add port '%s': the switch has all of its %d ports",
+			spec->name,
+			WIRE_PORTS_MAX
+		);
+	if (spec->port == 0 || spec->queues == 0 || spec->queues > VHOST_QUEUE_PAIRS_MAX)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot add port '%s': queue pairs must be 1 to %d",
+			spec->name,
+			VHOST_QUEUE_PAIRS_MAX
+		);
+	if (mac_is_multicast(spec->mac) || mac_is_zero(spec->mac))
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot add port '%s': its MAC is not a unicast address",
+			spec->name
+		);
+	return 0;
+}
+
+static void link_port(struct switch_state *sw, struct port *port)
+{
+	struct port **at = &sw->ports;
+	while (*at && (*at)->spec.port < port->spec.port)
+		at = &(*at)->next;
+	port->next = *at;
+	*at = port;
+	sw->port_count++;
+	port->network->port_count++;
+}
+
+int table_add_port(
+	struct switch_state *sw,
+	const struct wire_port *spec,
+	int listener_fd,
+	struct rwy_err *err
+)
+{
+	int r = check_port(sw, spec, err);
+	if (r)
+		return r;
+	struct port *port = aligned_alloc(64, sizeof(*port));
+	if (!port)
+		return err_set(err, -ENOMEM, "cannot add port '%s': out of memory", spec->name);
+	memset(port, 0, sizeof(*port));
+	port->sw = sw;
+	port->spec = *spec;
+	port->network = table_network(sw, spec->network);
+	port->mac_key = fdb_key(port->network->slot, spec->mac);
+	port->listener_fd = -1;
+	r = fdb_pin(sw->fdb, port->mac_key, port);
+	if (r) {
+		free(port);
+		return err_set(
+			err,
+			r,
+			"cannot add port '%s': %s",
+			spec->name,
+			r == -EEXIST ? "its MAC is taken on this network" : "the MAC table is full"
+		);
+	}
+	port->listener_fd = listener_fd;
+	link_port(sw, port);
+	return 0;
+}
+
+int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err)
+{
+	struct port **at = &sw->ports;
+	while (*at && (*at)->spec.port != id)
+		at = &(*at)->next;
+	struct port *port = *at;
+	if (!port)
+		return err_set(err, -ENOENT, "cannot remove port %u: there is none", id);
+	attach_close(sw, port);
+	*at = port->next;
+	sw->port_count--;
+	port->network->port_count--;
+	fdb_forget_port(sw->fdb, port);
+	if (port->listener_fd >= 0)
+		(void)close(port->listener_fd); // Only kept; nothing to do about a failing close.
+	free(port);
+	return 0;
+}

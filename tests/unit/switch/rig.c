@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Builds what the control thread would have built, by hand. One thread.
+#include "tests/unit/switch/rig.h"
+
+#include "switch/eal.h"
+#include "tests/lib/unit.h"
+
+#include <rte_malloc.h>
+#include <rte_rcu_qsbr.h>
+#include <rte_ring_elem.h>
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#define HEADER 12
+
+int rig_start_eal(void **state)
+{
+	struct rwy_err err = {0};
+	unsigned int core;
+
+	if (eal_parse_cores("", &core, &err) || eal_start(core, &err)) {
+		print_error("%s\n", err.msg);
+		return -1;
+	}
+	return 0;
+}
+
+static struct worker *make_worker(struct rig *rig)
+{
+	size_t size = (sizeof(struct worker) + 63) & ~(size_t)63;
+	struct worker *worker = aligned_alloc(64, size);
+
+	assert_non_null(worker);
+	memset(worker, 0, size);
+	worker->qsbr = rig->sw.qsbr;
+	worker->fdb = rig->fdb;
+	worker->fault_fd = eventfd(0, EFD_NONBLOCK);
+	worker->learn_ring = rte_ring_create_elem(
+		"learn", sizeof(struct learn_post), 16, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ
+	);
+	assert_non_null(worker->learn_ring);
+	return worker;
+}
+
+struct rig *rig_new(void)
+{
+	struct rig *rig = calloc(1, sizeof(*rig));
+	struct rwy_err err = {0};
+
+	assert_non_null(rig);
+	rig->sw.qsbr = rte_zmalloc("qsbr", rte_rcu_qsbr_get_memsize(1), RTE_CACHE_LINE_SIZE);
+	assert_non_null(rig->sw.qsbr);
+	assert_int_equal(rte_rcu_qsbr_init(rig->sw.qsbr, 1), 0);
+	rig->fdb = rig->sw.fdb = fdb_new(rig->sw.qsbr, &err);
+	assert_non_null(rig->fdb);
+	rig->worker = rig->sw.worker = make_worker(rig);
+	for (uint32_t i = 1; i <= 2; i++) {
+		struct wire_network spec = {.network = i, .name = "n", .mtu = 1500};
+		assert_int_equal(table_add_network(&rig->sw, &spec, &err), 0);
+	}
+	return rig;
+}
+
+static void free_end(struct rig_end *end)
+{
+	drv_ring_check(end->from);
+	drv_ring_check(end->to);
+	drv_memory_check(end->memory);
+	drv_ring_free(end->from);
+	drv_ring_free(end->to);
+	drv_memory_free(end->memory);
+}
+
+void rig_free(struct rig *rig)
+{
+	for (uint32_t i = 0; i < rig->end_count; i++) {
+		rig->end[i].port->path = NULL;
+		free_end(&rig->end[i]);
+	}
+	while (rig->sw.ports)
+		assert_int_equal(table_remove_port(&rig->sw, rig->sw.ports->spec.port, NULL), 0);
+	while (rig->sw.networks)
+		assert_int_equal(
+			table_remove_network(&rig->sw, rig->sw.networks->spec.network, NULL), 0
+		);
+	fdb_free(rig->fdb);
+	rte_ring_free(rig->worker->learn_ring);
+	close(rig->worker->fault_fd);
+	free(rig->worker);
+	rte_free(rig->sw.qsbr);
+	free(rig);
+}
+
+struct port *rig_port(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning)
+{
+	struct rwy_err err = {0};
+	struct wire_port spec = {
+		.port = rig->sw.port_count + 1,
+		.network = network,
+		.name = "p",
+		.queues = 1,
+		.learning = learning,
+	};
+	memcpy(spec.mac, mac, MAC_SIZE);
+	assert_int_equal(table_add_port(&rig->sw, &spec, -1, &err), 0);
+	return table_port(&rig->sw, spec.port);
+}
+
+static void rebuild_flood(struct rig *rig, struct network *network)
+{
+	struct port_list *list = calloc(1, sizeof(*list) + RIG_PORTS * sizeof(list->port[0]));
+	assert_non_null(list);
+	for (uint32_t i = 0; i < rig->end_count; i++)
+		if (rig->end[i].port->network == network)
+			list->port[list->count++] = rig->end[i].port;
+	free(network->flood);
+	network->flood = list;
+}
+
+struct rig_end *rig_live(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning)
+{
+	struct rig_end *end = &rig->end[rig->end_count++];
+
+	end->port = rig_port(rig, network, mac, learning);
+	end->memory = drv_memory_new(1 << 20);
+	end->from = drv_ring_new(end->memory, RIG_RING, 0);
+	end->to = drv_ring_new(end->memory, RIG_RING, 0);
+	end->from_back = drv_ring_attach(end->from, 0);
+	end->to_back = drv_ring_attach(end->to, 0);
+	end->path = (struct port_path){
+		.rx_count = 1,
+		.tx_count = 1,
+		.rx[0] = {.port = end->port, .ring = &end->from_back, .call_fd = -1},
+		.tx[0] = {.port = end->port, .ring = &end->to_back, .call_fd = -1},
+	};
+	end->port->path = &end->path;
+	rebuild_flood(rig, end->port->network);
+	return end;
+}
+
+struct fdb_entry *rig_lookup(struct rig *rig, uint32_t network, const uint8_t *mac)
+{
+	fdb_cache_refresh(rig->fdb, &rig->worker->cache);
+	uint16_t slot = table_network(&rig->sw, network)->slot;
+	return fdb_lookup(rig->fdb, &rig->worker->cache, fdb_key(slot, mac));
+}
+
+void rig_send(
+	struct rig_end *end,
+	const uint8_t *to,
+	const uint8_t *from,
+	uint32_t size,
+	uint8_t tag
+)
+{
+	static uint8_t bytes[HEADER + 4096];
+	struct drv_layout layout = drv_layout_one(HEADER + size);
+
+	assert_true(size >= 15 && size <= 4096);
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes + HEADER, to, MAC_SIZE);
+	memcpy(bytes + HEADER + MAC_SIZE, from, MAC_SIZE);
+	bytes[HEADER + 12] = 0x08; // IPv4, or what the caller overwrites with a tag.
+	bytes[HEADER + 14] = tag;
+	assert_true(drv_ring_post(end->from, &layout, bytes, tag));
+}
+
+void rig_refill(struct rig_end *end, uint32_t count)
+{
+	struct drv_layout layout = drv_layout_one(2048);
+	for (uint32_t i = 0; i < count; i++)
+		assert_true(drv_ring_post(end->to, &layout, NULL, i));
+}
+
+uint32_t rig_forward(struct rig *rig, struct rig_end *end)
+{
+	fdb_cache_refresh(rig->fdb, &rig->worker->cache);
+	return forward_queue(rig->worker, &end->path.rx[0]);
+}
+
+int rig_receive(struct rig_end *end)
+{
+	static uint8_t bytes[DRV_USED_MAX];
+	struct drv_used used = {.bytes = bytes};
+
+	if (!drv_ring_collect(end->to, &used))
+		return -1;
+	assert_true(used.size > HEADER + 14);
+	return bytes[HEADER + 14];
+}
