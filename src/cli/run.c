@@ -247,6 +247,24 @@ static void settle(struct cli *cli, const char *key)
 	(void)cli_fail(cli); // The container's own status counts.
 }
 
+// docker (28.2 as well) reads name=NET,.. as lower case, so a name with capitals has to be an id.
+static int avoid_capitals(struct cli *cli, json_t *plan)
+{
+	static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+	_cleanup_json_ json_t *network = NULL;
+	json_t *first = json_array_get(json_object_get(plan, "networks"), 0);
+	const char *name = cli_member(first, "network");
+	if (!name[strcspn(name, capitals)])
+		return 0;
+	int r = cli_call_name(cli, "GET", "/v1/networks/", name, &network);
+	if (r)
+		return r;
+	const char *id = cli_member(network, "docker_id");
+	if (id[0] && json_object_set_new(first, "network", json_string(id)))
+		return err_set(&cli->error, -ENOMEM, "cannot compose docker's command: no memory");
+	return 0;
+}
+
 static int run_planned(struct cli *cli, const struct run_line *line, json_t *plan)
 {
 	const char *key = cli_member(plan, "key");
@@ -259,6 +277,8 @@ static int run_planned(struct cli *cli, const struct run_line *line, json_t *pla
 	(void)fflush(cli->out); // Before docker writes there.
 	child_signals_hold(&before);
 	int r = check_image(cli, line, plan);
+	if (!r)
+		r = avoid_capitals(cli, plan);
 	if (!r && line->network_count > 1)
 		r = run_several(cli, line, plan, &status);
 	else if (!r)
@@ -285,7 +305,9 @@ static int run_parsed(struct cli *cli, const struct run_line *line)
 		return cli_fail(cli);
 	if (!line->dry_run)
 		return run_planned(cli, line, plan);
-	return print_commands(cli, line, plan) ? cli_fail(cli) : CLI_OK;
+	if (avoid_capitals(cli, plan) || print_commands(cli, line, plan))
+		return cli_fail(cli);
+	return CLI_OK;
 }
 
 static int run_container(struct cli *cli, const struct cli_args *args)

@@ -290,6 +290,22 @@ static void test_dry_run_of_several_networks(void **state)
 	scene_close(&s);
 }
 
+static void test_capitals(void **state)
+{
+	static const struct fake_reply replies[] = {
+		PLAN("true", "\"key\":\"00aa\",\"networks\":[{\"network\":\"Fast\"}"),
+		{"GET", "/v1/networks/Fast", 200, "{\"docker_id\":\"beef\"}"},
+		SETTLE,
+		{0},
+	};
+	struct scene s;
+	scene_open(&s, replies, "7");
+	shell_run(&s.shell, "run --network Fast img");
+	assert_int_equal(s.shell.status, 7);
+	assert_docker(&s, "run --network name=beef img\n");
+	scene_close(&s);
+}
+
 // What a child does: the command line without a terminal.
 static void run_detached_from_terminal(struct scene *s)
 {
@@ -379,6 +395,7 @@ int main(void)
 		cmocka_unit_test(test_unknown_network),
 		cmocka_unit_test(test_dry_run),
 		cmocka_unit_test(test_dry_run_of_several_networks),
+		cmocka_unit_test(test_capitals),
 		cmocka_unit_test(test_signals_reach_docker),
 		cmocka_unit_test(test_stop),
 	};
