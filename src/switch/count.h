@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+// NOLINTNEXTLINE(readability-non-const-parameter): written by the builtin.
 static inline void count_add(uint64_t *counter, uint64_t n)
 {
 	__atomic_store_n(counter, *counter + n, __ATOMIC_RELAXED);

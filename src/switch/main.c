@@ -55,6 +55,7 @@ static const struct argp_option option_table[] = {
 	{0},
 };
 
+// NOLINTNEXTLINE(readability-non-const-parameter): argp's signature.
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct options *options = state->input;

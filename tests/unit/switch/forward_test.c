@@ -118,7 +118,7 @@ static void test_foreign_source_is_dropped(void **state)
 static void test_learning_port_is_heard_but_cannot_pose(void **state)
 {
 	struct scene *s = *state;
-	struct learn_post post;
+	struct learn_post post = {0};
 
 	rig_send(s->c, mac_b, mac_x, 60, 1); // From behind c: passes, and is reported.
 	rig_send(s->c, mac_b, mac_a, 60, 2); // As a: never.
