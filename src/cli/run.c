@@ -248,14 +248,16 @@ static void settle(struct cli *cli, const char *key)
 }
 
 // docker (28.2 as well) reads name=NET,.. as lower case, so a name with capitals has to be an id.
-static int avoid_capitals(struct cli *cli, json_t *plan)
+static int avoid_capitals(struct cli *cli, const struct run_line *line, json_t *plan)
 {
 	static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
 	_cleanup_json_ json_t *network = NULL;
 	json_t *first = json_array_get(json_object_get(plan, "networks"), 0);
-	const char *name = cli_member(first, "network");
-	if (!name[strcspn(name, capitals)])
+	const char *docker_name = cli_member(first, "network");
+	if (!docker_name[strcspn(docker_name, capitals)])
 		return 0;
+	// Ringway's name for it may be another than Docker's.
+	const char *name = line->networks[0].name;
 	int r = cli_call_name(cli, "GET", "/v1/networks/", name, &network);
 	if (r)
 		return r;
@@ -278,7 +280,7 @@ static int run_planned(struct cli *cli, const struct run_line *line, json_t *pla
 	child_signals_hold(&before);
 	int r = check_image(cli, line, plan);
 	if (!r)
-		r = avoid_capitals(cli, plan);
+		r = avoid_capitals(cli, line, plan);
 	if (!r && line->network_count > 1)
 		r = run_several(cli, line, plan, &status);
 	else if (!r)
@@ -305,7 +307,7 @@ static int run_parsed(struct cli *cli, const struct run_line *line)
 		return cli_fail(cli);
 	if (!line->dry_run)
 		return run_planned(cli, line, plan);
-	if (avoid_capitals(cli, plan) || print_commands(cli, line, plan))
+	if (avoid_capitals(cli, line, plan) || print_commands(cli, line, plan))
 		return cli_fail(cli);
 	return CLI_OK;
 }

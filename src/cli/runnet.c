@@ -121,9 +121,11 @@ static int check_queues(const char *text, struct rwy_err *err)
 {
 	char *end = NULL;
 	errno = 0;
-	(void)strtol(text, &end, 10); // Read again when it is used.
-	if (end == text || *end || errno)
-		return err_set(err, -EINVAL, "queues must be a whole number, not '%s'", text);
+	long queues = strtol(text, &end, 10);
+	if (end == text || *end || errno || queues < 1)
+		return err_set(
+			err, -EINVAL, "queues must be a whole number from 1 on, not '%s'", text
+		);
 	return 0;
 }
 

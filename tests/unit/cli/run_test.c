@@ -293,14 +293,14 @@ static void test_dry_run_of_several_networks(void **state)
 static void test_capitals(void **state)
 {
 	static const struct fake_reply replies[] = {
-		PLAN("true", "\"key\":\"00aa\",\"networks\":[{\"network\":\"Fast\"}"),
-		{"GET", "/v1/networks/Fast", 200, "{\"docker_id\":\"beef\"}"},
+		PLAN("true", "\"key\":\"00aa\",\"networks\":[{\"network\":\"dFast\"}"),
+		{"GET", "/v1/networks/fast", 200, "{\"docker_id\":\"beef\"}"},
 		SETTLE,
 		{0},
 	};
 	struct scene s;
 	scene_open(&s, replies, "7");
-	shell_run(&s.shell, "run --network Fast img");
+	shell_run(&s.shell, "run --network fast img");
 	assert_int_equal(s.shell.status, 7);
 	assert_docker(&s, "run --network name=beef img\n");
 	scene_close(&s);

@@ -168,6 +168,8 @@ static void test_refusals(void **state)
 		{"--network a,learning=maybe img", "'maybe'"},
 		{"--network a,queues=two img", "'two'"},
 		{"--network a --queues two img", "'two'"},
+		{"--network a --queues 0 img", "'0'"},
+		{"--network a,queues=-1 img", "'-1'"},
 		{"--network a --queues '' img", "whole number"},
 		{"--network a,ip=10.0.0.2 --ip 10.0.0.3 img", "--ip"},
 		{"--network a,mac=x --mac-address y img", "--mac-address"},
