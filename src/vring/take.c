@@ -11,7 +11,8 @@
 // The burst's first descriptors, read once.
 struct take_pass {
 	uint32_t count;
-	uint32_t looked; // Descriptors of the chains taken so far.
+	uint32_t looked;	// Descriptors of the chains taken so far.
+	enum vring_fault fault; // What was found behind the last of them.
 	uint16_t head[FRAME_BURST_MAX];
 	struct desc desc[FRAME_BURST_MAX];
 	uint8_t *host[FRAME_BURST_MAX]; // NULL: not a single plain descriptor.
@@ -24,10 +25,11 @@ static void read_heads(struct vring *ring, struct take_pass *pass, uint32_t max)
 	uint32_t count = avail_count(ring, max);
 	if (count > max)
 		count = max;
+	pass->fault = VRING_FAULT_NONE;
 	for (uint32_t i = 0; i < count; i++) {
 		uint16_t head = avail_head(ring, i);
 		if (__builtin_expect(head >= ring->size, 0)) {
-			ring->fault = VRING_FAULT_HEAD;
+			pass->fault = VRING_FAULT_HEAD;
 			count = i;
 			break;
 		}
@@ -168,6 +170,9 @@ uint32_t vring_take(
 	for (uint32_t i = 0; i < pass.count; i++)
 		if (!take_chain(ring, burst, &pass, i, ret_drops))
 			break;
+	// A burst that ended early leaves sound chains before the fault: the next one meets it again.
+	if (__builtin_expect(pass.fault != VRING_FAULT_NONE, 0) && ring->taken_count == pass.count)
+		ring->fault = pass.fault;
 	ring->next_avail = (uint16_t)(ring->next_avail + ring->taken_count);
 	return burst->count;
 }

@@ -101,6 +101,7 @@ void bench_read_frame(const struct frame *frame, uint8_t *ret_bytes)
 	uint32_t at = 0;
 
 	for (uint32_t i = 0; i < frame->seg_count; i++) {
+		assert_true(frame->segs[i].size > 0);
 		memcpy(ret_bytes + at, frame->segs[i].addr, frame->segs[i].size);
 		at += frame->segs[i].size;
 	}

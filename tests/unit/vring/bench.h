@@ -15,7 +15,7 @@ struct bench {
 	uint8_t *space; // For one chain.
 };
 
-#define BENCH_ARENA (512ull * 1024)
+#define BENCH_ARENA 0x80000
 
 struct bench *bench_new(uint32_t size, uint16_t base);
 // Checks what must hold at the end of every test (nothing written that must not be), and frees.
@@ -26,7 +26,7 @@ void bench_scribble(struct bench *bench, uint8_t value);
 // Byte `at` of frame `number`.
 static inline uint8_t bench_byte(uint64_t number, uint32_t at)
 {
-	return (uint8_t)(number * 31 + at * 7 + (at >> 8));
+	return (uint8_t)(number * 31 + at * 7ull + (at >> 8));
 }
 void bench_fill(uint8_t *bytes, uint32_t size, uint64_t number);
 void bench_expect(const uint8_t *bytes, uint32_t size, uint64_t number);

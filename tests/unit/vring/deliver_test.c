@@ -232,6 +232,26 @@ static void test_nothing_merged_behind_a_long_chain(void **state)
 	bench_free(bench);
 }
 
+// Merged chains share one budget of descriptors.
+static void test_merged_chains_share_a_budget(void **state)
+{
+	struct bench *bench = bench_new(1024, 0);
+	struct drv_layout layout = {.count = 200, .direct = 200};
+
+	bench->back.mergeable = true;
+	for (uint32_t i = 0; i < layout.count; i++)
+		layout.size[i] = 1;
+	for (uint64_t tag = 0; tag < 4; tag++)
+		assert_true(drv_ring_post(bench->front, &layout, NULL, tag));
+	assert_int_equal(bench_deliver(bench, 600, 0, 1, VRING_DROP_BUFFER), 0);
+	assert_int_equal(bench_deliver(bench, 309, 0, 1, VRING_DROP_BUFFER), 0);
+	drv_memory_check(bench->memory);
+	assert_int_equal(bench_deliver(bench, 308, 7, 1, VRING_DROP_NONE), 1);
+	vring_show(&bench->back);
+	collect_merged(bench, 308, 7, 2);
+	bench_free(bench);
+}
+
 // Plain buffers, chains and merged buffers in one call, in order.
 static void test_mixed_burst(void **state)
 {
@@ -336,6 +356,7 @@ int main(void)
 		cmocka_unit_test(test_merging_is_bounded),
 		cmocka_unit_test(test_empty_descriptors_are_bounded),
 		cmocka_unit_test(test_nothing_merged_behind_a_long_chain),
+		cmocka_unit_test(test_merged_chains_share_a_budget),
 		cmocka_unit_test(test_mixed_burst),
 		cmocka_unit_test(test_more_than_a_burst),
 		cmocka_unit_test(test_private_head_is_delivered),

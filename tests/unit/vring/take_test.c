@@ -247,6 +247,26 @@ static void test_empty_descriptors_are_bounded(void **state)
 	bench_free(bench);
 }
 
+// Frames before a fault are returned even when they need more than one burst.
+static void test_fault_behind_an_ended_burst(void **state)
+{
+	struct bench *bench = bench_new(2048, 0);
+	struct drv_layout layout = pieces(400, 3);
+
+	for (uint64_t n = 0; n < 4; n++)
+		bench_send_layout(bench, &layout, n);
+	drv_ring_put_avail(bench->front, 2048);
+	for (uint64_t n = 0; n < 4; n += 2) {
+		assert_int_equal(bench->back.fault, VRING_FAULT_NONE);
+		bench_take(bench, 32, 2, 2);
+		bench_expect_taken(bench, 0, 1188, n);
+		bench_expect_taken(bench, 1, 1188, n + 1);
+		complete_and_collect(bench, n, 2);
+	}
+	assert_int_equal(bench->back.fault, VRING_FAULT_HEAD);
+	bench_free(bench);
+}
+
 // Chains that are dropped cost as much as those that are not.
 static void test_dropped_chains_are_bounded(void **state)
 {
@@ -338,6 +358,7 @@ int main(void)
 		cmocka_unit_test(test_segment_pool_ends_the_burst),
 		cmocka_unit_test(test_segment_pool_used_to_the_last),
 		cmocka_unit_test(test_empty_descriptors_are_bounded),
+		cmocka_unit_test(test_fault_behind_an_ended_burst),
 		cmocka_unit_test(test_dropped_chains_are_bounded),
 		cmocka_unit_test(test_completion_in_available_order),
 		cmocka_unit_test(test_head_is_private),
