@@ -263,6 +263,12 @@ static int ask_u64(struct front *front, uint32_t request, uint64_t *ret_value)
 	return r;
 }
 
+int front_sync(struct front *front)
+{
+	uint64_t features;
+	return ask_u64(front, MESSAGE_GET_FEATURES, &features);
+}
+
 static int send_u64(struct front *front, uint32_t request, uint64_t value)
 {
 	return front_request(front, request, &value, sizeof(value));

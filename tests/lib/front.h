@@ -145,6 +145,9 @@ int front_request_ack(
 	int fd
 );
 
+// Waits until the back end has handled everything that was sent. 0 or a negative errno.
+int front_sync(struct front *front);
+
 // The steps of a start, in order. Each: 0 or a negative errno.
 int front_negotiate(struct front *front);
 int front_share_memory(struct front *front);
