@@ -58,8 +58,13 @@ static int decode_string(const struct field *f, json_t *value, void *at, struct 
 		return err_set(err, -EINVAL, "'%s' must be a string", f->name);
 	const char *text = json_string_value(value);
 	size_t length = json_string_length(value);
+	if (!length && (f->flags & FIELD_REQUIRED))
+		return err_set(err, -EINVAL, "'%s' must not be empty", f->name);
 	if (f->kind == FIELD_MAC) {
-		if (strlen(text) != length || mac_parse(text, at))
+		uint8_t mac[MAC_SIZE];
+		bool is_mac = strlen(text) == length && mac_parse(text, mac) == 0;
+		// What is encoded again leaves a zero address out.
+		if (!is_mac || (mac_is_zero(mac) && (f->flags & FIELD_REQUIRED)))
 			return err_set(
 				err,
 				-EINVAL,
@@ -67,6 +72,7 @@ static int decode_string(const struct field *f, json_t *value, void *at, struct 
 				f->name,
 				text
 			);
+		memcpy(at, mac, sizeof(mac));
 		return 0;
 	}
 	if (length >= f->size || strlen(text) != length)

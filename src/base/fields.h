@@ -59,8 +59,8 @@ struct field {
 #define FIELD_COUNT(table) (sizeof(table) / sizeof((table)[0]))
 
 // Fills *out from object's members. Members that are absent keep what *out held, so callers set
-// defaults first. A wrong type, a value out of range, a missing required member or a member that
-// no field names gives -EINVAL and a message that names the member.
+// defaults first. A wrong type, a value out of range, a required member that is missing, empty or a zero
+// MAC, or a member that no field names gives -EINVAL and a message that names the member.
 int fields_decode(
 	json_t *object,
 	const struct field *table,

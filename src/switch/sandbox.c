@@ -126,7 +126,7 @@ static int add_rules(scmp_filter_ctx filter)
 			SCMP_ACT_ALLOW,
 			SCMP_SYS(fcntl),
 			1,
-			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i])
+			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0)
 		);
 	return r;
 }

@@ -123,7 +123,6 @@ static const struct field error_fields[] = {
 	 .size = sizeof(((struct rwy_err *)0)->code)},
 	{.name = "message",
 	 .kind = FIELD_STR,
-	 .flags = FIELD_REQUIRED,
 	 .offset = offsetof(struct rwy_err, msg),
 	 .size = ERR_MSG_SIZE},
 	{.name = "hint",
@@ -248,11 +247,6 @@ static json_t *encode_error(const struct rwy_err *error)
 	positive.code = -error->code;
 	json_t *object = json_object();
 	if (object && fields_encode(&positive, error_fields, FIELD_COUNT(error_fields), object)) {
-		json_decref(object);
-		return NULL;
-	}
-	// The message is required, so an empty one is sent as such.
-	if (object && !error->msg[0] && json_object_set_new(object, "message", json_string(""))) {
 		json_decref(object);
 		return NULL;
 	}

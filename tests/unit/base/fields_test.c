@@ -35,6 +35,33 @@ static const struct field sample_fields[] = {
 	FIELD_LIST(struct sample, items, item_count, item_fields),
 };
 
+static void test_required_is_not_empty(void **state)
+{
+	static const struct field table[] = {
+		FIELD(struct sample, text, FIELD_STR, FIELD_REQUIRED),
+		FIELD(struct sample, mac, FIELD_MAC, FIELD_REQUIRED),
+	};
+	static const struct {
+		const char *json;
+		int result;
+		const char *said;
+	} cases[] = {
+		{"{\"text\":\"a\",\"mac\":\"02:00:00:00:00:01\"}", 0, ""},
+		{"{\"text\":\"\",\"mac\":\"02:00:00:00:00:01\"}", -EINVAL, "'text'"},
+		{"{\"text\":\"a\",\"mac\":\"00:00:00:00:00:00\"}", -EINVAL, "'mac'"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct sample out = {0};
+		struct rwy_err err = {0};
+		_cleanup_json_ json_t *object = json_loads(cases[i].json, 0, NULL);
+		assert_int_equal(
+			fields_decode(object, table, FIELD_COUNT(table), &out, &err),
+			cases[i].result
+		);
+		assert_non_null(strstr(err.msg, cases[i].said));
+	}
+}
+
 static int decode(const char *text, struct sample *out, struct rwy_err *err)
 {
 	_cleanup_json_ json_t *object = json_loads(text, 0, NULL);
@@ -110,6 +137,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_round_trip),
+		cmocka_unit_test(test_required_is_not_empty),
 		cmocka_unit_test(test_refusals_name_the_member),
 		cmocka_unit_test(test_absent_keeps_default),
 	};

@@ -284,7 +284,9 @@ static void test_refuses_bad_replies(void **state)
 		0,
 		"none"
 	);
-	expect_refused(true, "{\"op\":\"ping\",\"id\":1,\"error\":{\"errno\":5}}", 0, "'message'");
+	expect_refused(
+		true, "{\"op\":\"ping\",\"id\":1,\"error\":{\"message\":\"m\"}}", 0, "'errno'"
+	);
 	expect_refused(true, "{\"op\":\"ping\",\"id\":1,\"args\":{}}", 0, "'workers' is missing");
 }
 
