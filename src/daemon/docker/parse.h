@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the engine says in a driver call, checked once and put into structs. Pure; any thread.
+#pragma once
+
+#include "base/err.h"
+#include "daemon/service.h"
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+// Docker's own names for objects are 64 hexadecimal digits; 12 of them are shown to people.
+#define DOCKER_SHORT_ID 12
+
+struct driver_network {
+	char id[DOCKER_ID_SIZE];
+	char name[NAME_SIZE]; // Of the option ringway.name; empty: Docker tells it later.
+	char subnet[ADDR_TEXT_SIZE];
+	char gateway[ADDR_TEXT_SIZE]; // Without prefix.
+	uint32_t mtu;		      // 0: not given.
+};
+
+struct driver_endpoint {
+	char network_id[DOCKER_ID_SIZE];
+	char id[DOCKER_ID_SIZE];
+	char ip[ADDR_TEXT_SIZE];
+	uint8_t mac[MAC_SIZE]; // Zero: we choose.
+	bool mac_given;	       // By Docker, which then wants no answer about it.
+	char name[NAME_SIZE];  // Empty: not given.
+	char key[KEY_SIZE];    // Empty: in no container's place.
+	uint16_t index;
+	uint16_t queues; // 0: not given.
+	bool learning;
+	uint32_t memory_mib; // 0: not given.
+};
+
+struct driver_ids {
+	char network_id[DOCKER_ID_SIZE];
+	char endpoint_id[DOCKER_ID_SIZE];
+	char sandbox[SANDBOX_SIZE]; // Of Join; empty elsewhere.
+};
+
+// NetworkDriver.CreateNetwork. -EINVAL names the member or option.
+int driver_parse_network(json_t *body, struct driver_network *ret_network, struct rwy_err *err);
+
+// The same out of an object of GET /networks, together with Docker's name of it (`ret_name` of NAME_SIZE
+// bytes, empty when no network of ours can be called that).
+int driver_parse_listed(
+	json_t *object,
+	struct driver_network *ret_network,
+	char *ret_name,
+	struct rwy_err *err
+);
+
+// NetworkDriver.CreateEndpoint. -EINVAL also: without ringway.attach=vhost.
+int driver_parse_endpoint(json_t *body, struct driver_endpoint *ret_endpoint, struct rwy_err *err);
+
+enum driver_ids_want {
+	DRIVER_IDS_NETWORK,
+	DRIVER_IDS_ENDPOINT,
+	DRIVER_IDS_SANDBOX,
+	DRIVER_IDS_COUNT
+};
+
+// The ids that all other calls consist of.
+int driver_parse_ids(
+	json_t *body,
+	enum driver_ids_want want,
+	struct driver_ids *ret_ids,
+	struct rwy_err *err
+);
+
+// 1 to 63 letters, digits, '.', '_', '-', beginning with a letter or digit.
+bool driver_name_is_valid(const char *name);
+// 16 hexadecimal digits in lower case.
+bool driver_key_is_valid(const char *key);

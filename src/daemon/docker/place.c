@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A container's place: its ports, and the manifest that tells the container about them. Runs in driver calls and
+// on the sync thread, with the service lock.
+#include "base/log.h"
+#include "daemon/docker/internal.h"
+#include "daemon/docker/manifest.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+// From the manifest to the application's own allocation. Until then the free pages that the kernel counts are
+// spoken for, and a second container must not be sent after the same ones.
+#define PROMISE_MS 10000
+#define PROMISE_MIB 512
+
+struct place_ports {
+	const char *key;
+	size_t count;
+	struct port_info ports[MANIFEST_PORTS];
+};
+
+static void collect_port(void *arg, const struct port_info *info)
+{
+	struct place_ports *found = arg;
+	if (strcmp(info->spec.key, found->key) == 0 && found->count < MANIFEST_PORTS)
+		found->ports[found->count++] = *info;
+}
+
+static int by_index(const void *a, const void *b)
+{
+	const struct port_info *left = a, *right = b;
+	return (int)left->spec.index - (int)right->spec.index;
+}
+
+static void describe_port(const struct port_info *port, struct manifest_port *out)
+{
+	out->eal.index = port->spec.index;
+	out->eal.queues = port->spec.queues ? port->spec.queues : 1;
+	memcpy(out->eal.mac, port->spec.mac, MAC_SIZE);
+	memcpy(out->name, port->spec.name, sizeof(out->name));
+	memcpy(out->network, port->spec.network, sizeof(out->network));
+	memcpy(out->ip, port->spec.ip, sizeof(out->ip));
+	memcpy(out->gateway, port->gateway, sizeof(out->gateway));
+	out->mtu = port->mtu;
+}
+
+struct eal_memory place_choose_memory(struct docker *docker, const char *key, uint32_t memory_mib)
+{
+	int64_t promised = docker_mark_sum(docker, &docker->promised, key);
+	int64_t free_mib = (int64_t)eal_host_huge_mib() - promised;
+	struct eal_memory memory = eal_choose_memory(
+		memory_mib, eal_host_cpus(), free_mib > 0 ? (uint64_t)free_mib : 0
+	);
+	if (memory.hugepages)
+		docker_mark_set(
+			docker,
+			&docker->promised,
+			key,
+			memory_mib > PROMISE_MIB ? memory_mib : PROMISE_MIB,
+			PROMISE_MS
+		);
+	return memory;
+}
+
+int place_update(struct docker *docker, const char *key, uint32_t memory_mib, struct rwy_err *err)
+{
+	struct container_info place;
+	int r = service_container_get(docker->daemon, key, &place, err);
+	if (r)
+		return r;
+	struct place_ports *found = calloc(1, sizeof(*found));
+	struct manifest *manifest = calloc(1, sizeof(*manifest));
+	if (found && manifest) {
+		found->key = key;
+		service_each_port(docker->daemon, collect_port, found);
+		qsort(found->ports, found->count, sizeof(found->ports[0]), by_index);
+		for (size_t i = 0; i < found->count; i++)
+			describe_port(&found->ports[i], &manifest->ports[i]);
+		manifest->port_count = found->count;
+		// Ports of one container come one by one; the first decides for all, unless a later one says a size.
+		bool first = found->count <= 1;
+		if (memory_mib || first || manifest_read_memory(place.dir, &manifest->memory))
+			manifest->memory = place_choose_memory(docker, key, memory_mib);
+		r = manifest_write(place.dir, manifest, err);
+	} else {
+		r = err_set(err, -ENOMEM, "cannot write the manifest of '%s': no memory", key);
+	}
+	free(found);
+	free(manifest);
+	return r;
+}
+
+int place_remove_port(struct docker *docker, const struct port_info *port, struct rwy_err *err)
+{
+	int r = service_port_remove(docker->daemon, port->spec.name, err);
+	if (r || !port->spec.key[0])
+		return r;
+	// The port is gone; a manifest that still names it is put right by the place's next port.
+	struct rwy_err stale = {0};
+	int written = place_update(docker, port->spec.key, 0, &stale);
+	if (written && written != -ENOENT)
+		log_err(&stale, "port '%s' is gone, but not from its manifest", port->spec.name);
+	return 0;
+}
+
+int place_remove(struct docker *docker, const char *key, struct rwy_err *err)
+{
+	struct place_ports *found = calloc(1, sizeof(*found));
+	if (!found)
+		return err_set(err, -ENOMEM, "cannot remove the place '%s': no memory", key);
+	found->key = key;
+	service_each_port(docker->daemon, collect_port, found);
+	int r = 0;
+	for (size_t i = 0; i < found->count && !r; i++) {
+		r = service_port_remove(docker->daemon, found->ports[i].spec.name, err);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	free(found);
+	return r ? r : service_container_remove(docker->daemon, key, err);
+}

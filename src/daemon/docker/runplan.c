@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Builds the plan of a container from its networks. Its arguments are those that the driver writes into eal-args when
+// the container starts: both come from eal_make_args(), and the MACs are fixed here. Pure; any thread.
+#include "daemon/docker/runplan.h"
+
+#include "base/cleanup.h"
+#include "base/fields.h"
+#include "daemon/docker/parse.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#define MEMORY_MIB_MIN 16
+#define MEMORY_MIB_MAX 1048576
+
+static const struct field network_fields[] = {
+	FIELD(struct runplan_network, network, FIELD_STR, FIELD_REQUIRED),
+	FIELD(struct runplan_network, queues, FIELD_U16, 0),
+	FIELD(struct runplan_network, mac, FIELD_MAC, 0),
+	FIELD(struct runplan_network, ip, FIELD_STR, 0),
+	FIELD(struct runplan_network, learning, FIELD_BOOL, 0),
+};
+
+static const struct field plan_fields[] = {
+	FIELD(struct runplan, name, FIELD_STR, 0),
+	FIELD(struct runplan, image, FIELD_STR, 0),
+	FIELD(struct runplan, dry_run, FIELD_BOOL, 0),
+	FIELD(struct runplan, memory, FIELD_U32, 0),
+	FIELD_LIST(struct runplan, networks, network_count, network_fields),
+};
+
+static int check_ip(const char *ip, struct rwy_err *err)
+{
+	struct in6_addr address;
+	if (!*ip || inet_pton(AF_INET, ip, &address) == 1 || inet_pton(AF_INET6, ip, &address) == 1)
+		return 0;
+	return err_set(err, -EINVAL, "'%s' is not an IP address", ip);
+}
+
+static int check_network(struct runplan_network *network, struct rwy_err *err)
+{
+	if (!network->queues)
+		network->queues = 1; // Elements of a list begin as zeros.
+	if (network->queues > QUEUES_MAX)
+		return err_set(
+			err, -EINVAL, "%u queues; 1 to %d are possible", network->queues, QUEUES_MAX
+		);
+	if (mac_is_multicast(network->mac)) {
+		char mac[MAC_TEXT_SIZE];
+		mac_format(network->mac, mac);
+		err_set(err, -EINVAL, "MAC address %s is a multicast address", mac);
+		return err_hint(err, "the first octet must be even, for example 02:..");
+	}
+	return check_ip(network->ip, err);
+}
+
+// The engine has a container on a network at most once, and so does a manifest.
+static int check_pairs(const struct runplan *plan, struct rwy_err *err)
+{
+	for (uint32_t i = 0; i < plan->network_count; i++)
+		for (uint32_t j = 0; j < i; j++)
+			if (strcmp(plan->networks[i].network, plan->networks[j].network) == 0)
+				return err_set(
+					err,
+					-EINVAL,
+					"cannot run on network '%s' twice",
+					plan->networks[i].network
+				);
+	return 0;
+}
+
+int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
+{
+	struct runplan plan = {0};
+	size_t asked = json_array_size(json_object_get(body, "networks"));
+	if (asked > RUNPLAN_NETWORKS)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot run on %zu networks: a container has at most %d",
+			asked,
+			RUNPLAN_NETWORKS
+		);
+	int r = fields_decode(body, plan_fields, FIELD_COUNT(plan_fields), &plan, err);
+	if (r)
+		return err_prefix(err, "cannot plan the container: ");
+	if (!plan.network_count)
+		return err_set(err, -EINVAL, "cannot plan the container: it has no network");
+	if (plan.memory && (plan.memory < MEMORY_MIB_MIN || plan.memory > MEMORY_MIB_MAX))
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot plan the container: memory is %u MiB, not %d to %d",
+			plan.memory,
+			MEMORY_MIB_MIN,
+			MEMORY_MIB_MAX
+		);
+	for (uint32_t i = 0; i < plan.network_count; i++) {
+		r = check_network(&plan.networks[i], err);
+		if (r)
+			return err_prefix(
+				err, "cannot run on network '%s': ", plan.networks[i].network
+			);
+	}
+	r = check_pairs(&plan, err);
+	if (!r)
+		*ret_plan = plan;
+	return r;
+}
+
+static json_t *make_args(const struct runplan *plan)
+{
+	struct eal_port ports[RUNPLAN_NETWORKS];
+	for (uint32_t i = 0; i < plan->network_count; i++) {
+		ports[i] =
+			(struct eal_port){.index = (uint16_t)i, .queues = plan->networks[i].queues};
+		memcpy(ports[i].mac, plan->networks[i].mac, MAC_SIZE);
+	}
+	return eal_make_args(&plan->eal_memory, ports, plan->network_count);
+}
+
+static int set_text(json_t *object, const char *name, const char *text)
+{
+	return json_object_set_new(object, name, json_string(text));
+}
+
+static int set_number(json_t *object, const char *name, uint32_t value)
+{
+	char text[16];
+	(void)snprintf(text, sizeof(text), "%u", value); // It fits: ten digits at most.
+	return set_text(object, name, text);
+}
+
+static json_t *make_options(const struct runplan *plan, uint32_t index)
+{
+	const struct runplan_network *network = &plan->networks[index];
+	char mac[MAC_TEXT_SIZE];
+	char name[sizeof(plan->name) + NAME_SIZE];
+	json_t *options = json_object();
+	mac_format(network->mac, mac);
+	int r = set_text(options, "ringway.attach", "vhost");
+	r |= set_text(options, "ringway.key", plan->key);
+	r |= set_number(options, "ringway.index", index);
+	r |= set_text(options, "ringway.mac", mac);
+	if (network->queues > 1)
+		r |= set_number(options, "ringway.queues", network->queues);
+	if (network->learning)
+		r |= set_text(options, "ringway.learning", "on");
+	if (plan->memory)
+		r |= set_number(options, "ringway.memory", plan->memory);
+	// Where the container has a name, its ports are called after it; otherwise after the key.
+	(void)snprintf(name, sizeof(name), "%s.%s", plan->name, network->network); // It fits.
+	if (plan->name[0] && driver_name_is_valid(name))
+		r |= set_text(options, "ringway.name", name);
+	if (!r)
+		return options;
+	json_decref(options);
+	return NULL;
+}
+
+static json_t *make_networks(const struct runplan *plan)
+{
+	json_t *list = json_array();
+	for (uint32_t i = 0; i < plan->network_count; i++) {
+		const struct runplan_network *network = &plan->networks[i];
+		json_t *entry = json_pack(
+			"{s:s, s:o}",
+			"network",
+			network->engine_name[0] ? network->engine_name : network->network,
+			"driver_opts",
+			make_options(plan, i)
+		);
+		if (entry && network->ip[0])
+			(void)set_text(entry, "ip", network->ip); // Its text was checked.
+		if (json_array_append_new(list, entry)) {
+			json_decref(list);
+			return NULL;
+		}
+	}
+	return list;
+}
+
+static json_t *make_mounts(const struct runplan *plan)
+{
+	char dir[PATH_TEXT_SIZE + KEY_SIZE + 16];
+	(void)snprintf(dir, sizeof(dir), "%s/ports/%s", plan->run_dir, plan->key); // It fits.
+	return json_pack(
+		"[{s:s, s:s, s:b}, {s:s, s:s, s:b}]",
+		"source",
+		dir,
+		"target",
+		EAL_PLACE_DIR,
+		"read_only",
+		1,
+		"source",
+		plan->preload,
+		"target",
+		RUNPLAN_PRELOAD,
+		"read_only",
+		1
+	);
+}
+
+int runplan_make(const struct runplan *plan, json_t *reply, struct rwy_err *err)
+{
+	_cleanup_json_ json_t *args = make_args(plan);
+	_cleanup_free_ char *joined = args ? eal_join_args(args, ' ', false) : NULL;
+	if (!joined)
+		return err_set(err, -ENOMEM, "cannot plan the container: no memory");
+	int r = json_object_set_new(reply, "key", json_string(plan->key));
+	r |= json_object_set_new(reply, "mounts", make_mounts(plan));
+	r |= json_object_set_new(
+		reply,
+		"env",
+		json_pack("{s:s, s:s}", "LD_PRELOAD", RUNPLAN_PRELOAD, "RINGWAY_EAL_ARGS", joined)
+	);
+	r |= json_object_set_new(reply, "labels", json_pack("{s:s}", "ringway.key", plan->key));
+	r |= json_object_set_new(reply, "networks", make_networks(plan));
+	return r ? err_set(err, -ENOMEM, "cannot plan the container: no memory") : 0;
+}
