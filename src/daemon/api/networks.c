@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Calls about networks. An engine is asked without the service's lock, since it calls the driver, which takes
+// that. HTTP server's threads.
+#include "base/fields.h"
+#include "base/log.h"
+#include "daemon/api/handlers.h"
+#include "daemon/api/objects.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct network_body {
+	char
+		name[NAME_SIZE *
+		     8]; // Room for names that are too long, which get a message of their own.
+	char subnet[ADDR_TEXT_SIZE];
+	char gateway[ADDR_TEXT_SIZE];
+	int32_t mtu; // Signed, so that what is out of range gets the range's message.
+	char driver[16];
+	bool docker;
+};
+
+static const struct field network_fields[] = {
+	FIELD(struct network_body, name, FIELD_STR, FIELD_REQUIRED),
+	FIELD(struct network_body, subnet, FIELD_STR, 0),
+	FIELD(struct network_body, gateway, FIELD_STR, 0),
+	FIELD(struct network_body, mtu, FIELD_S32, 0),
+	FIELD(struct network_body, driver, FIELD_STR, 0),
+	FIELD(struct network_body, docker, FIELD_BOOL, 0),
+};
+
+static void list_network(void *arg, const struct network_info *info)
+{
+	(void)json_array_append_new(arg, api_network_json(info)); // Out of memory: one is missing.
+}
+
+int api_networks_list(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	json_t *networks = json_array();
+	service_lock(api->daemon);
+	service_each_network(api->daemon, list_network, networks);
+	service_unlock(api->daemon);
+	return json_object_set_new(reply, "networks", networks) ? -ENOMEM : 200;
+}
+
+static int read_spec(
+	const struct http_request *request,
+	struct network_spec *ret_spec,
+	struct rwy_err *err
+)
+{
+	struct network_body body = {.driver = "switch", .docker = true, .mtu = 1500};
+	int r = fields_decode(
+		request->body, network_fields, FIELD_COUNT(network_fields), &body, err
+	);
+	if (r)
+		return err_prefix(err, "cannot create network: ");
+	if (strlen(body.name) >= NAME_SIZE)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot create network '%.20s..': the name has %zu characters, the limit is %d",
+			body.name,
+			strlen(body.name),
+			NAME_SIZE - 1
+		);
+	if (strcmp(body.driver, "switch") != 0) {
+		err_set(err,
+			-EINVAL,
+			"cannot create network '%s': there is no driver '%s'",
+			body.name,
+			body.driver);
+		return err_hint(err, "use switch");
+	}
+	*ret_spec = (struct network_spec){.docker = body.docker};
+	// No MTU is below 1; 0 would mean the default.
+	ret_spec->mtu = body.mtu > 0 ? (uint32_t)body.mtu : 1;
+	(void)memcpy(ret_spec->name, body.name, NAME_SIZE);
+	(void)memcpy(ret_spec->subnet, body.subnet, ADDR_TEXT_SIZE);
+	(void)memcpy(ret_spec->gateway, body.gateway, ADDR_TEXT_SIZE);
+	return 0;
+}
+
+static void undo_create(struct api *api, const struct network_info *info)
+{
+	struct rwy_err err = {0};
+	service_lock(api->daemon);
+	int r = service_network_remove(api->daemon, info->spec.name, &err);
+	service_unlock(api->daemon);
+	if (r && r != -ENOENT)
+		log_err(&err, "network '%s' stays", info->spec.name);
+}
+
+int api_networks_create(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	struct network_spec spec = {0};
+	struct network_info info;
+	int r = read_spec(request, &spec, err);
+	if (r)
+		return r;
+	service_lock(api->daemon);
+	if (!spec.name[0])
+		r = err_set(err, -EINVAL, "cannot create network '': the name is empty");
+	else
+		r = service_network_add(api->daemon, &spec, &info, err);
+	service_unlock(api->daemon);
+	if (r)
+		return r;
+	if (spec.docker && api->engine.docker)
+		r = api->engine.network_create(api->engine.docker, &info, err);
+	if (r) {
+		undo_create(api, &info);
+		return r;
+	}
+	// The engine may have picked the addresses meanwhile.
+	service_lock(api->daemon);
+	r = service_network_get(api->daemon, spec.name, &info, err);
+	service_unlock(api->daemon);
+	if (r)
+		return r;
+	return json_object_update_new(reply, api_network_json(&info)) ? -ENOMEM : 201;
+}
+
+struct names_of {
+	const char *network;
+	json_t *names;
+};
+
+static void list_name(void *arg, const struct port_info *info)
+{
+	const struct names_of *of = arg;
+	if (strcmp(info->spec.network, of->network) == 0)
+		(void)json_array_append_new(of->names, json_string(info->spec.name)); // As above.
+}
+
+int api_networks_get(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	struct network_info info;
+	struct names_of of = {request->params[0], json_array()};
+	service_lock(api->daemon);
+	int r = service_network_get(api->daemon, request->params[0], &info, err);
+	if (!r)
+		service_each_port(api->daemon, list_name, &of);
+	service_unlock(api->daemon);
+	if (r) {
+		json_decref(of.names);
+		return r;
+	}
+	if (json_object_update_new(reply, api_network_json(&info)) ||
+	    json_object_set_new(reply, "port_names", of.names))
+		return -ENOMEM;
+	return 200;
+}
+
+static int remove_row(struct api *api, const char *name, struct rwy_err *err)
+{
+	service_lock(api->daemon);
+	int r = service_network_remove(api->daemon, name, err);
+	service_unlock(api->daemon);
+	return r;
+}
+
+int api_networks_remove(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	struct network_info info;
+	const char *name = request->params[0];
+	service_lock(api->daemon);
+	int r = service_network_get(api->daemon, name, &info, err);
+	service_unlock(api->daemon);
+	if (r)
+		return r;
+	bool asked = !info.ports && info.spec.docker_id[0] && api->engine.docker;
+	if (asked)
+		r = api->engine.network_remove(api->engine.docker, info.spec.docker_id, err);
+	if (r)
+		return r;
+	r = remove_row(api, name, err);
+	// Asked by the engine, the driver may have removed the row already.
+	return r && !(asked && r == -ENOENT) ? r : 200;
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The API's objects of docs/api.md as JSON. Pure; any thread.
+#pragma once
+
+#include "daemon/service.h"
+
+#include <jansson.h>
+
+// The caller's; NULL without memory.
+json_t *api_network_json(const struct network_info *info);
+json_t *api_port_json(const struct port_info *info);
+
+#define API_TIME_SIZE 24
+// Seconds since the epoch as "2026-01-31T12:00:00Z".
+void api_format_time(int64_t seconds, char ret_text[API_TIME_SIZE]);

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Calls about ports. HTTP server's threads.
+#include "base/fields.h"
+#include "daemon/api/handlers.h"
+#include "daemon/api/objects.h"
+#include "daemon/core/stats.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+struct port_body {
+	char
+		name[NAME_SIZE *
+		     8]; // Room for names that are too long, which get a message of their own.
+	char network[NAME_SIZE * 8];
+	char attach[16];
+	uint8_t mac[MAC_SIZE];
+	char ip[ADDR_TEXT_SIZE];
+	uint16_t queues;
+	bool learning;
+	char connect[PATH_TEXT_SIZE];
+};
+
+static const struct field port_fields[] = {
+	FIELD(struct port_body, name, FIELD_STR, FIELD_REQUIRED),
+	FIELD(struct port_body, network, FIELD_STR, FIELD_REQUIRED),
+	FIELD(struct port_body, attach, FIELD_STR, FIELD_REQUIRED),
+	FIELD(struct port_body, mac, FIELD_MAC, 0),
+	FIELD(struct port_body, ip, FIELD_STR, 0),
+	FIELD(struct port_body, queues, FIELD_U16, 0),
+	FIELD(struct port_body, learning, FIELD_BOOL, 0),
+	FIELD(struct port_body, connect, FIELD_STR, 0),
+};
+
+struct port_listing {
+	const char *network; // NULL: all.
+	json_t *ports;
+};
+
+static void list_port(void *arg, const struct port_info *info)
+{
+	const struct port_listing *listing = arg;
+	if (!listing->network || strcmp(info->spec.network, listing->network) == 0)
+		// Out of memory: one is missing.
+		(void)json_array_append_new(listing->ports, api_port_json(info));
+}
+
+int api_ports_list(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	struct port_listing listing = {http_request_query(request, "network"), json_array()};
+	struct network_info network;
+	int r = 0;
+	service_lock(api->daemon);
+	if (listing.network)
+		r = service_network_get(api->daemon, listing.network, &network, err);
+	if (!r)
+		service_each_port(api->daemon, list_port, &listing);
+	service_unlock(api->daemon);
+	if (r) {
+		json_decref(listing.ports);
+		return r;
+	}
+	return json_object_set_new(reply, "ports", listing.ports) ? -ENOMEM : 200;
+}
+
+static int read_spec(
+	const struct http_request *request,
+	struct port_spec *ret_spec,
+	struct rwy_err *err
+)
+{
+	struct port_body body = {.queues = 1};
+	int r = fields_decode(request->body, port_fields, FIELD_COUNT(port_fields), &body, err);
+	if (r)
+		return err_prefix(err, "cannot create port: ");
+	if (strlen(body.name) >= NAME_SIZE)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot create port '%.20s..': the name has %zu characters, the limit is %d",
+			body.name,
+			strlen(body.name),
+			NAME_SIZE - 1
+		);
+	if (strlen(body.network) >= NAME_SIZE)
+		return err_set(
+			err,
+			-ENOENT,
+			"cannot create port '%s': there is no network '%.20s..'",
+			body.name,
+			body.network
+		);
+	if (!body.queues)
+		return err_set(
+			err, -EINVAL, "cannot create port '%s': 0 queues are too few", body.name
+		);
+	*ret_spec = (struct port_spec){.queues = body.queues, .learning = body.learning};
+	(void)memcpy(ret_spec->name, body.name, NAME_SIZE);
+	(void)memcpy(ret_spec->network, body.network, NAME_SIZE);
+	(void)memcpy(ret_spec->attach, body.attach, sizeof(body.attach));
+	(void)memcpy(ret_spec->mac, body.mac, MAC_SIZE);
+	(void)memcpy(ret_spec->ip, body.ip, ADDR_TEXT_SIZE);
+	(void)memcpy(ret_spec->connect, body.connect, PATH_TEXT_SIZE);
+	return 0;
+}
+
+int api_ports_create(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	struct port_spec spec = {0};
+	struct port_info info;
+	int r = read_spec(request, &spec, err);
+	if (r)
+		return r;
+	service_lock(api->daemon);
+	r = service_port_add(api->daemon, &spec, &info, err);
+	service_unlock(api->daemon);
+	if (r)
+		return r;
+	return json_object_update_new(reply, api_port_json(&info)) ? -ENOMEM : 201;
+}
+
+int api_ports_get(void *ctx, const struct http_request *request, json_t *reply, struct rwy_err *err)
+{
+	struct api *api = ctx;
+	struct port_info info;
+	service_lock(api->daemon);
+	int r = service_port_get(api->daemon, request->params[0], &info, err);
+	if (!r && json_object_update_new(reply, api_port_json(&info)))
+		r = -ENOMEM;
+	// Without a switch the port is shown all the same, only its counters are not there.
+	if (!r)
+		(void)stats_add_port(api->daemon, request->params[0], reply, NULL);
+	service_unlock(api->daemon);
+	return r ? r : 200;
+}
+
+int api_ports_remove(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	struct port_info info;
+	const char *name = request->params[0];
+	service_lock(api->daemon);
+	int r = service_port_get(api->daemon, name, &info, err);
+	if (!r && (info.spec.key[0] || info.spec.endpoint_id[0])) {
+		r = err_set(
+			err, -EBUSY, "cannot remove port '%s': it belongs to a container", name
+		);
+		err_hint(err, "stop the container: its ports go with it");
+	} else if (!r) {
+		r = service_port_remove(api->daemon, name, err);
+	}
+	service_unlock(api->daemon);
+	return r ? r : 200;
+}

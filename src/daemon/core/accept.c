@@ -1,0 +1,211 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Connections of ports: taken from their listeners, or made by us for ports that connect, and handed to the
+// switch. Listeners come and go in any thread under the lock; connections are handled in the main thread.
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "daemon/core/daemon.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/timerfd.h>
+#include <sys/un.h>
+
+#define ACCEPT_EVENTS 32
+#define CONNECT_FIRST_MS 200
+#define CONNECT_LAST_MS 1000
+#define CONNECT_TIMER_ID 0 // No port has this id.
+
+static bool port_connects(const struct port *port)
+{
+	return port->info.spec.connect[0] != '\0';
+}
+
+// Sets the timer for the port that connects next.
+static void arm_connect_timer(struct daemon *d)
+{
+	const struct port *port;
+	uint64_t first = 0;
+	TAILQ_FOREACH (port, &d->ports, entry)
+		if (port->connect_at_ms && (!first || port->connect_at_ms < first))
+			first = port->connect_at_ms;
+	struct itimerspec spec = {
+		.it_value = {(time_t)(first / 1000), (long)(first % 1000) * 1000000},
+	};
+	// Cannot fail: valid times of a timerfd. Zero stops it.
+	(void)timerfd_settime(d->connect_timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+}
+
+void accept_port_waits(struct daemon *d, struct port *port)
+{
+	if (!port_connects(port))
+		return;
+	uint64_t delay = port->connect_delay_ms;
+	port->connect_delay_ms = delay ? delay * 2 : CONNECT_FIRST_MS;
+	if (port->connect_delay_ms > CONNECT_LAST_MS)
+		port->connect_delay_ms = CONNECT_LAST_MS;
+	port->connect_at_ms = (uint64_t)daemon_now_ms() + (delay ? delay : 1);
+	arm_connect_timer(d);
+}
+
+// 0 when the switch has the connection; ours is closed in any case.
+static int hand_over(struct daemon *d, struct port *port, int fd)
+{
+	struct rwy_err err = {0};
+	_cleanup_close_ int conn = fd;
+	struct wire_msg *msg = link_msg(d->link, WIRE_CONN_ADD);
+	msg->args.ref.id = port->info.id;
+	msg->fds[0] = conn;
+	msg->fd_count = 1;
+	int r = link_request(d->link, msg, &err);
+	if (r)
+		log_info("port '%s' refuses a connection: %s", port->info.spec.name, err.msg);
+	else if (port->info.state == WIRE_PORT_WAITING)
+		port->info.state = WIRE_PORT_CONNECTED;
+	return r;
+}
+
+static int connect_to(const char *path)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG; // Checked when the port was made.
+	memcpy(address.sun_path, path, strlen(path) + 1);
+	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
+		return -errno;
+	return fd_take(&fd);
+}
+
+static void try_connect(struct daemon *d, struct port *port)
+{
+	int fd = connect_to(port->info.spec.connect);
+	if (fd < 0 || hand_over(d, port, fd))
+		accept_port_waits(d, port);
+	else
+		port->connect_delay_ms = CONNECT_FIRST_MS;
+}
+
+static void on_connect_timer(struct daemon *d)
+{
+	struct port *port;
+	uint64_t now = (uint64_t)daemon_now_ms();
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		if (!port->connect_at_ms || port->connect_at_ms > now)
+			continue;
+		port->connect_at_ms = 0;
+		if (port->info.state == WIRE_PORT_WAITING)
+			try_connect(d, port);
+	}
+	arm_connect_timer(d);
+}
+
+static void take_connection(struct daemon *d, uint32_t id)
+{
+	struct port *port = daemon_find_port_id(d, id);
+	if (!port || port->listener < 0)
+		return; // Removed since the event.
+	int fd = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (fd >= 0)
+		(void)hand_over(d, port, fd); // Refused: logged and closed.
+	else if (errno != EAGAIN && errno != ECONNABORTED)
+		log_warn(
+			"cannot take a connection of port '%s': %s",
+			port->info.spec.name,
+			strerror(errno)
+		);
+}
+
+static void on_accept(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+	struct epoll_event ready[ACCEPT_EVENTS];
+	service_lock(d);
+	int count = epoll_wait(d->accept_fd, ready, ACCEPT_EVENTS, 0);
+	for (int i = 0; i < count; i++) {
+		if (ready[i].data.u32 == CONNECT_TIMER_ID)
+			on_connect_timer(d);
+		else
+			take_connection(d, ready[i].data.u32);
+	}
+	service_unlock(d);
+}
+
+int accept_init(struct daemon *d, struct rwy_err *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECT_TIMER_ID};
+	d->accept_fd = epoll_create1(EPOLL_CLOEXEC);
+	d->connect_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->accept_fd < 0 || d->connect_timer_fd < 0 ||
+	    epoll_ctl(d->accept_fd, EPOLL_CTL_ADD, d->connect_timer_fd, &event))
+		return err_set(err, -errno, "cannot watch ports: %s", strerror(errno));
+	d->accept_source = loop_add_fd(d->loop, d->accept_fd, 0, on_accept, d);
+	if (!d->accept_source)
+		return err_set(err, -errno, "cannot watch ports: %s", strerror(errno));
+	return 0;
+}
+
+void accept_fini(struct daemon *d)
+{
+	loop_remove(d->accept_source);
+	fd_close(&d->accept_fd);
+	fd_close(&d->connect_timer_fd);
+}
+
+void accept_enable(struct daemon *d, bool on)
+{
+	if (loop_set_events(d->accept_source, on ? EPOLLIN : 0))
+		log_error("cannot watch ports: %s", strerror(errno));
+}
+
+static int watch_listener(struct daemon *d, const struct port *port, struct rwy_err *err)
+{
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = port->info.id};
+	if (epoll_ctl(d->accept_fd, EPOLL_CTL_ADD, port->listener, &event) == 0)
+		return 0;
+	return err_set(
+		err, -errno, "cannot watch the socket '%s': %s", port->info.socket, strerror(errno)
+	);
+}
+
+int accept_open(struct daemon *d, struct port *port, struct rwy_err *err)
+{
+	char place[NAME_SIZE];
+	char name[16];
+	if (port_connects(port)) {
+		accept_port_waits(d, port);
+		return 0;
+	}
+	port_place(&port->info.spec, place, name);
+	int r = portdir_path(&d->portdir, place, name, port->info.socket, err);
+	if (!r)
+		r = portdir_make_place(&d->portdir, place, err);
+	if (r)
+		return r;
+	if (port->listener < 0)
+		port->listener = portdir_listen(&d->portdir, place, name, err);
+	if (port->listener < 0)
+		return port->listener;
+	r = watch_listener(d, port, err);
+	if (r)
+		accept_close(d, port, true);
+	return r;
+}
+
+void accept_close(struct daemon *d, struct port *port, bool remove_files)
+{
+	char place[NAME_SIZE];
+	char name[16];
+	port->connect_at_ms = 0;
+	// The switch may hold a copy, which would keep the socket in the set; and it may not be in it.
+	if (port->listener >= 0)
+		(void)epoll_ctl(d->accept_fd, EPOLL_CTL_DEL, port->listener, NULL);
+	fd_close(&port->listener);
+	if (!remove_files || port_connects(port))
+		return;
+	port_place(&port->info.spec, place, name);
+	portdir_remove_socket(&d->portdir, place, name);
+	if (!port->info.spec.key[0])
+		portdir_remove_place(&d->portdir, place);
+}

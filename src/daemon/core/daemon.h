@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// struct daemon: the intent in memory, as the store has it, beside what is real. All of it under the
+// lock; core/*.c implement service.h on it.
+#pragma once
+
+#include "base/loop.h"
+#include "daemon/ports/portdir.h"
+#include "daemon/service.h"
+#include "daemon/store/store.h"
+#include "daemon/switchlink/link.h"
+
+#include <pthread.h>
+#include <sys/queue.h>
+
+#define DAEMON_WAIT_MS 3000 // How long a change waits for a switch that is being started anew.
+
+struct network {
+	TAILQ_ENTRY(network) entry;
+	struct network_info info;
+	enum store_state state;
+};
+
+struct port {
+	TAILQ_ENTRY(port) entry;
+	struct port_info info; // Of network, gateway and mtu, port_fill() knows the truth.
+	struct network *network;
+	enum store_state state;
+	int listener; // -1 for a port that connects.
+	uint64_t connect_delay_ms;
+	uint64_t connect_at_ms; // When to connect next.
+};
+
+struct container {
+	TAILQ_ENTRY(container) entry;
+	struct container_info info;
+};
+
+TAILQ_HEAD(network_list, network);
+TAILQ_HEAD(port_list, port);
+TAILQ_HEAD(container_list, container);
+
+struct daemon {
+	pthread_mutex_t lock;
+	struct loop *loop; // The main thread's.
+	struct store *store;
+	struct portdir portdir;
+	struct link *link;
+	struct network_list networks; // In order of id, all three.
+	struct port_list ports;
+	struct container_list containers;
+	uint32_t network_count;
+	uint32_t port_count;
+	// Listeners and the timer for connecting ports. Any thread adds to it under the lock; the main
+	// loop watches it as one descriptor.
+	int accept_fd;
+	int connect_timer_fd;
+	struct loop_source *accept_source;
+	struct loop_source *doubt_timer;
+	char state_dir[PATH_TEXT_SIZE];
+	char preload[PATH_TEXT_SIZE];
+	char switch_socket[PATH_TEXT_SIZE];
+};
+
+struct daemon_config {
+	const char *run_dir;
+	const char *state_dir;
+	const char *preload;
+	struct spawn_config spawn;
+	struct loop *loop;
+};
+
+// Takes the locks, loads the store, finishes or undoes what was half done, listens for all ports and starts the
+// link. Main thread.
+int daemon_start(
+	const struct daemon_config *config,
+	struct daemon **ret_daemon,
+	struct rwy_err *err
+);
+// Stops; a switch with ports goes on unless end_switch. Removes what no port needs. Main thread, when no
+// other thread uses the daemon any more. Accepts NULL.
+void daemon_stop(struct daemon *daemon, bool end_switch);
+
+// tables.c
+struct network *daemon_find_network(struct daemon *d, const char *name);
+struct port *daemon_find_port(struct daemon *d, const char *name);
+struct port *daemon_find_port_id(struct daemon *d, uint32_t id);
+struct container *daemon_find_container(struct daemon *d, const char *key);
+void daemon_drop_network(struct daemon *d, struct network *network);
+void daemon_drop_port(struct daemon *d, struct port *port);
+void daemon_drop_container(struct daemon *d, struct container *container);
+struct network *daemon_keep_network(
+	struct daemon *d,
+	const struct network_info *info,
+	enum store_state state
+);
+struct port *daemon_keep_port(
+	struct daemon *d,
+	struct network *network,
+	const struct port_info *info,
+	enum store_state state
+);
+struct container *daemon_keep_container(struct daemon *d, const struct container_info *info);
+int64_t daemon_now_ms(void);
+
+// port.c: copies with what the network says.
+void port_fill(const struct port *port, struct port_info *ret_info);
+void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char ret_socket[16]);
+// Closes and removes everything of port, the row last.
+int port_remove(struct daemon *d, struct port *port, struct rwy_err *err);
+int network_remove(struct daemon *d, struct network *network, struct rwy_err *err);
+
+// accept.c
+int accept_init(struct daemon *d, struct rwy_err *err);
+void accept_fini(struct daemon *d);
+// Begins to listen (or to connect) for port. Its socket's path is set.
+int accept_open(struct daemon *d, struct port *port, struct rwy_err *err);
+void accept_close(struct daemon *d, struct port *port, bool remove_files);
+// Whether connections are taken: only while a switch is there to have them.
+void accept_enable(struct daemon *d, bool on);
+// The port waits for a connection (again): one that connects will try.
+void accept_port_waits(struct daemon *d, struct port *port);
+
+// reconcile.c: link_ops.
+extern const struct link_ops daemon_link_ops;
+int reconcile_port_add(struct daemon *d, const struct port *port, struct rwy_err *err);
+int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err);
+int reconcile_del(struct daemon *d, enum wire_op op, uint32_t id, struct rwy_err *err);

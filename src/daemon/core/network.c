@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Networks of service.h. Any thread, under the lock.
+#include "daemon/core/daemon.h"
+#include "daemon/model/cidr.h"
+#include "daemon/model/spec.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+static int find_overlap(
+	struct daemon *d,
+	const struct network_spec *spec,
+	uint32_t own_id,
+	struct rwy_err *err
+)
+{
+	const struct network *other;
+	TAILQ_FOREACH (other, &d->networks, entry) {
+		if (other->info.id == own_id)
+			continue;
+		int r = model_check_overlap(spec, &other->info.spec, err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static int check_name_free(struct daemon *d, const char *name, struct rwy_err *err)
+{
+	if (!daemon_find_network(d, name))
+		return 0;
+	err_set(err, -EEXIST, "cannot create network '%s': there is one of this name", name);
+	return err_hint(err, "choose another name, or remove the other one first");
+}
+
+static int check_new(struct daemon *d, struct network_spec *spec, struct rwy_err *err)
+{
+	// Docker tells an object's name later; until then it is called after its id.
+	if (!spec->name[0] && spec->docker_id[0])
+		(void
+		)snprintf(spec->name, sizeof(spec->name), "net-%.12s", spec->docker_id); // Fits.
+	int r = model_check_network(spec, err);
+	if (!r)
+		r = check_name_free(d, spec->name, err);
+	if (!r)
+		r = find_overlap(d, spec, 0, err);
+	if (!r && d->network_count >= WIRE_NETWORKS_MAX)
+		r =
+			err_set(err,
+				-ENOSPC,
+				"cannot create network '%s': %d networks are the limit",
+				spec->name,
+				WIRE_NETWORKS_MAX);
+	return r;
+}
+
+int service_network_add(
+	struct daemon *d,
+	const struct network_spec *spec,
+	struct network_info *ret,
+	struct rwy_err *err
+)
+{
+	struct network_info info = {.spec = *spec, .created = time(NULL)};
+	int r = check_new(d, &info.spec, err);
+	if (!r)
+		r = link_wait(d->link, DAEMON_WAIT_MS, err);
+	if (!r)
+		r = check_new(d, &info.spec, err); // The wait let go of the lock.
+	if (!r)
+		r = store_network_insert(d->store, &info, err);
+	if (r)
+		return r;
+	struct network *network = daemon_keep_network(d, &info, STORE_CREATING);
+	if (!network) {
+		(void)store_network_delete(d->store, info.id, NULL); // `creating`: undone at start.
+		return err_set(err, -ENOMEM, "cannot create network: no memory");
+	}
+	r = reconcile_network_add(d, network, err);
+	if (!r)
+		r = store_network_update(d->store, &info, STORE_READY, err);
+	if (!r) {
+		network->state = STORE_READY;
+		*ret = network->info;
+		return 0;
+	}
+	// The row goes whatever the switch says; what that keeps is removed when the two are compared.
+	(void)reconcile_del(d, WIRE_NETWORK_DEL, info.id, NULL);
+	daemon_drop_network(d, network);
+	(void)store_network_delete(d->store, info.id, NULL);
+	return err_prefix(err, "cannot create network '%s': ", info.spec.name);
+}
+
+static int not_found(const char *name, struct rwy_err *err)
+{
+	err_set(err, -ENOENT, "there is no network '%.80s'", name);
+	err_hint(err, "`ringway network ls` lists those there are");
+	return -ENOENT;
+}
+
+int service_network_get(
+	struct daemon *d,
+	const char *name,
+	struct network_info *ret,
+	struct rwy_err *err
+)
+{
+	const struct network *network = daemon_find_network(d, name);
+	if (!network)
+		return not_found(name, err);
+	*ret = network->info;
+	return 0;
+}
+
+int service_network_by_docker_id(
+	struct daemon *d,
+	const char *docker_id,
+	struct network_info *ret,
+	struct rwy_err *err
+)
+{
+	const struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry)
+		if (docker_id[0] && strcmp(network->info.spec.docker_id, docker_id) == 0) {
+			*ret = network->info;
+			return 0;
+		}
+	return err_set(err, -ENOENT, "there is no network with Docker's id '%.64s'", docker_id);
+}
+
+static struct network *find_by_id(struct daemon *d, uint32_t id, struct rwy_err *err)
+{
+	struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry)
+		if (network->info.id == id)
+			return network;
+	err_set(err, -ENOENT, "there is no network with the id %u", id);
+	return NULL;
+}
+
+// Writes the changed info, and keeps it when it is written.
+static int change(
+	struct daemon *d,
+	struct network *network,
+	const struct network_info *info,
+	struct rwy_err *err
+)
+{
+	int r = store_network_update(d->store, info, network->state, err);
+	if (!r)
+		network->info = *info;
+	return r;
+}
+
+int service_network_bind(
+	struct daemon *d,
+	uint32_t id,
+	const char *name,
+	bool docker,
+	const char *docker_id,
+	struct rwy_err *err
+)
+{
+	struct network *network = find_by_id(d, id, err);
+	if (!network)
+		return -ENOENT;
+	struct network_info info = network->info;
+	if (name[0] && strcmp(name, info.spec.name) != 0) {
+		int r = model_check_name("network", name, err);
+		if (!r)
+			r = check_name_free(d, name, err);
+		if (r)
+			return r;
+		(void)snprintf(info.spec.name, sizeof(info.spec.name), "%s", name); // Checked.
+	}
+	info.spec.docker = docker;
+	(void)snprintf(info.spec.docker_id, sizeof(info.spec.docker_id), "%s", docker_id);
+	return change(d, network, &info, err);
+}
+
+static bool same_address(const char *a, const char *b)
+{
+	struct cidr x;
+	struct cidr y;
+	return cidr_parse(a, &x) == 0 && cidr_parse(b, &y) == 0 && cidr_equal(&x, &y) &&
+		x.prefix == y.prefix;
+}
+
+int service_network_set_addresses(
+	struct daemon *d,
+	uint32_t id,
+	const char *subnet,
+	const char *gateway,
+	struct rwy_err *err
+)
+{
+	struct network *network = find_by_id(d, id, err);
+	if (!network)
+		return -ENOENT;
+	struct network_info info = network->info;
+	struct network_spec *spec = &info.spec;
+	if ((spec->subnet[0] && subnet[0] && !same_address(spec->subnet, subnet)) ||
+	    (spec->gateway[0] && gateway[0] && !same_address(spec->gateway, gateway)))
+		return err_set(
+			err,
+			-EINVAL,
+			"network '%s' has subnet %s and gateway %s, not %.49s and %.49s",
+			spec->name,
+			spec->subnet,
+			spec->gateway[0] ? spec->gateway : "none",
+			subnet,
+			gateway
+		);
+	if (!spec->subnet[0])
+		(void)snprintf(spec->subnet, sizeof(spec->subnet), "%s", subnet); // Cut: malformed.
+	if (!spec->gateway[0])
+		(void)snprintf(spec->gateway, sizeof(spec->gateway), "%s", gateway);
+	int r = model_check_network(spec, err);
+	if (!r)
+		r = find_overlap(d, spec, id, err);
+	return r ? r : change(d, network, &info, err);
+}
+
+int network_remove(struct daemon *d, struct network *network, struct rwy_err *err)
+{
+	uint32_t id = network->info.id;
+	int r = store_network_update(d->store, &network->info, STORE_REMOVING, err);
+	if (r)
+		return r;
+	network->state = STORE_REMOVING;
+	// Removed here whatever the switch says: what it keeps is found when it is compared next.
+	(void)reconcile_del(d, WIRE_NETWORK_DEL, id, NULL);
+	r = store_network_delete(d->store, id, err);
+	if (!r)
+		daemon_drop_network(d, network);
+	return r;
+}
+
+int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err)
+{
+	struct network *network = daemon_find_network(d, name);
+	if (!network)
+		return not_found(name, err);
+	if (network->info.ports) {
+		err_set(err,
+			-EBUSY,
+			"cannot remove network '%s': %u %s on it",
+			name,
+			network->info.ports,
+			network->info.ports == 1 ? "port is" : "ports are");
+		err_hint(err, "`ringway port ls` shows them; remove them or stop their containers");
+		return -EBUSY;
+	}
+	return network_remove(d, network, err);
+}
+
+void service_each_network(struct daemon *d, network_visit *visit, void *arg)
+{
+	const struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry)
+		visit(arg, &network->info);
+}

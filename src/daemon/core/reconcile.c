@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Makes the switch what the store says: fetches its state, adopts its listeners, plans, acts. Main thread, but for
+// the single steps, which any thread does under the lock.
+#include "base/cleanup.h"
+#include "base/log.h"
+#include "daemon/core/daemon.h"
+#include "daemon/plan/plan.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#define DOUBT_CHECK_MS 1000
+
+int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err)
+{
+	struct wire_msg *msg = link_msg(d->link, WIRE_NETWORK_ADD);
+	msg->args.network.network = network->info.id;
+	msg->args.network.mtu = network->info.spec.mtu;
+	(void)memcpy(msg->args.network.name, network->info.spec.name, NAME_SIZE);
+	return link_request(d->link, msg, err);
+}
+
+static void fill_port(const struct port *port, struct wire_port *ret)
+{
+	const struct port_spec *spec = &port->info.spec;
+	*ret = (struct wire_port){
+		.port = port->info.id,
+		.network = port->network->info.id,
+		.queues = spec->queues,
+		.learning = spec->learning,
+	};
+	(void)memcpy(ret->name, spec->name, NAME_SIZE);
+	(void)memcpy(ret->mac, spec->mac, MAC_SIZE);
+}
+
+int reconcile_port_add(struct daemon *d, const struct port *port, struct rwy_err *err)
+{
+	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_ADD);
+	fill_port(port, &msg->args.port);
+	if (port->listener >= 0)
+		msg->fds[msg->fd_count++] = port->listener;
+	return link_request(d->link, msg, err);
+}
+
+int reconcile_del(struct daemon *d, enum wire_op op, uint32_t id, struct rwy_err *err)
+{
+	struct wire_msg *msg = link_msg(d->link, op);
+	msg->args.ref.id = id;
+	return link_request(d->link, msg, err);
+}
+
+static int make_want(struct daemon *d, struct plan_set *ret_set)
+{
+	const struct network *network;
+	const struct port *port;
+	struct plan_set set = {
+		.networks = calloc(d->network_count + 1, sizeof(*set.networks)),
+		.ports = calloc(d->port_count + 1, sizeof(*set.ports)),
+	};
+	if (!set.networks || !set.ports) {
+		plan_set_fini(&set);
+		return -ENOMEM;
+	}
+	TAILQ_FOREACH (network, &d->networks, entry) {
+		struct wire_network *to = &set.networks[set.network_count++];
+		to->network = network->info.id;
+		to->mtu = network->info.spec.mtu;
+	}
+	TAILQ_FOREACH (port, &d->ports, entry)
+		fill_port(port, &set.ports[set.port_count++]);
+	*ret_set = set;
+	return 0;
+}
+
+// Takes the listener that an earlier ringwayd left with the switch, if it is the one whose path is there.
+static void adopt_listener(struct daemon *d, uint32_t id, int fd)
+{
+	struct sockaddr_un address = {0};
+	socklen_t size = sizeof(address) - 1;
+	struct rwy_err err = {0};
+	char place[NAME_SIZE];
+	char name[16];
+	char path[PATH_TEXT_SIZE];
+	_cleanup_close_ int listener = fd;
+	struct port *port = daemon_find_port_id(d, id);
+	if (!port || port->listener >= 0 || port->info.spec.connect[0])
+		return;
+	port_place(&port->info.spec, place, name);
+	if (portdir_path(&d->portdir, place, name, path, NULL) ||
+	    getsockname(listener, (struct sockaddr *)&address, &size) ||
+	    strcmp(address.sun_path, path) != 0 || !portdir_has_socket(&d->portdir, place, name))
+		return;
+	port->listener = fd_take(&listener);
+	if (accept_open(d, port, &err))
+		log_err(&err, "port '%s'", port->info.spec.name);
+}
+
+static void note_state(struct daemon *d, uint32_t id, uint32_t state)
+{
+	struct port *port = daemon_find_port_id(d, id);
+	if (!port || state >= WIRE_PORT_STATE_COUNT)
+		return;
+	port->info.state = state;
+	if (state == WIRE_PORT_WAITING && !port->connect_at_ms)
+		accept_port_waits(d, port);
+}
+
+static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set)
+{
+	const struct wire_state *page = &msg->args.state;
+	uint32_t fd = 0;
+	size_t networks = set->network_count + page->network_count;
+	size_t ports = set->port_count + page->port_count;
+	void *grown = reallocarray(set->networks, networks + 1, sizeof(*set->networks));
+	if (!grown)
+		return -ENOMEM;
+	set->networks = grown;
+	grown = reallocarray(set->ports, ports + 1, sizeof(*set->ports));
+	if (!grown)
+		return -ENOMEM;
+	set->ports = grown;
+	for (uint32_t i = 0; i < page->network_count; i++)
+		set->networks[set->network_count++] = page->networks[i];
+	for (uint32_t i = 0; i < page->port_count; i++) {
+		const struct wire_state_port *from = &page->ports[i];
+		struct wire_port *to = &set->ports[set->port_count++];
+		*to = (struct wire_port){
+			.port = from->port,
+			.network = from->network,
+			.queues = from->queues,
+			.learning = from->learning,
+		};
+		(void)memcpy(to->name, from->name, sizeof(to->name));
+		(void)memcpy(to->mac, from->mac, sizeof(to->mac));
+		if (from->has_listener) {
+			adopt_listener(d, from->port, msg->fds[fd]);
+			msg->fds[fd++] = -1;
+		}
+		note_state(d, from->port, from->state);
+	}
+	return 0;
+}
+
+static int compare_id(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+static int fetch_have(struct daemon *d, struct plan_set *ret_set, struct rwy_err *err)
+{
+	struct plan_set set = {0};
+	uint32_t after = 0;
+	bool more = true;
+	int r = 0;
+	while (!r && more) {
+		struct wire_msg *msg = link_msg(d->link, WIRE_STATE);
+		msg->args.after.after = after;
+		r = link_request(d->link, msg, err);
+		if (r)
+			break;
+		if (add_page(d, msg, &set))
+			r = err_set(err, -ENOMEM, "no memory for the switch's state");
+		wire_msg_close_fds(msg);
+		const struct wire_state *page = &msg->args.state;
+		more = page->more;
+		if (more && page->port_count == 0)
+			r = err_set(err, -EPROTO, "a page of the switch's state is empty");
+		else if (more)
+			after = page->ports[page->port_count - 1].port;
+	}
+	if (r) {
+		plan_set_fini(&set);
+		return r;
+	}
+	if (set.networks)
+		qsort(set.networks, set.network_count, sizeof(*set.networks), compare_id);
+	if (set.ports)
+		qsort(set.ports, set.port_count, sizeof(*set.ports), compare_id);
+	*ret_set = set;
+	return 0;
+}
+
+static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_err *err)
+{
+	const struct network *network;
+	struct port *port;
+	switch (step->act) {
+	case PLAN_PORT_DEL:
+		return reconcile_del(d, WIRE_PORT_DEL, step->id, err);
+	case PLAN_NETWORK_DEL:
+		return reconcile_del(d, WIRE_NETWORK_DEL, step->id, err);
+	case PLAN_NETWORK_ADD:
+		TAILQ_FOREACH (network, &d->networks, entry)
+			if (network->info.id == step->id)
+				return reconcile_network_add(d, network, err);
+		return 0;
+	case PLAN_PORT_ADD:
+		port = daemon_find_port_id(d, step->id);
+		if (!port)
+			return 0;
+		port->info.state = WIRE_PORT_WAITING;
+		port->info.reason[0] = '\0';
+		accept_port_waits(d, port);
+		return reconcile_port_add(d, port, err);
+	case PLAN_ACT_COUNT:
+		break;
+	}
+	return err_set(err, -EINVAL, "a step that is none");
+}
+
+static int do_plan(
+	struct daemon *d,
+	const struct plan_set *want,
+	const struct plan_set *have,
+	struct rwy_err *err
+)
+{
+	struct plan plan = {0};
+	int failed = 0;
+	if (plan_make(want, have, &plan))
+		return err_set(err, -ENOMEM, "no memory for a plan");
+	for (size_t i = 0; i < plan.count && failed != -EAGAIN; i++) {
+		struct rwy_err why = {0};
+		int r = do_step(d, &plan.steps[i], &why);
+		if (!r)
+			continue;
+		log_err(&why, "switch and store differ at id %" PRIu32, plan.steps[i].id);
+		failed = r;
+	}
+	if (plan.count)
+		log_info("switch brought in line: %zu steps", plan.count);
+	plan_fini(&plan);
+	return failed == -EAGAIN ? err_set(err, failed, "the switch ended meanwhile") : 0;
+}
+
+static int reconcile(struct daemon *d, struct rwy_err *err)
+{
+	struct plan_set want = {0};
+	struct plan_set have = {0};
+	struct port *port;
+	int r = fetch_have(d, &have, err);
+	if (r)
+		return r;
+	// Sockets that no switch kept are made anew, before their ports are told of.
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		struct rwy_err why = {0};
+		if (port->listener < 0 && !port->info.spec.connect[0] && accept_open(d, port, &why))
+			log_err(&why, "port '%s'", port->info.spec.name);
+	}
+	if (make_want(d, &want))
+		r = err_set(err, -ENOMEM, "no memory for a plan");
+	else
+		r = do_plan(d, &want, &have, err);
+	plan_set_fini(&want);
+	plan_set_fini(&have);
+	return r;
+}
+
+static void on_ready(void *arg)
+{
+	struct daemon *d = arg;
+	struct rwy_err err = {0};
+	(void)link_take_doubt(d->link); // This is what it asks for.
+	if (reconcile(d, &err))
+		log_err(&err, "cannot bring the switch in line");
+	accept_enable(d, true);
+	// Cannot fail with a valid timer.
+	(void)loop_set_timer(d->doubt_timer, DOUBT_CHECK_MS, DOUBT_CHECK_MS);
+}
+
+static void on_down(void *arg)
+{
+	struct daemon *d = arg;
+	struct port *port;
+	// Connections stay in the listeners' queues until there is a switch again.
+	accept_enable(d, false);
+	(void)loop_set_timer(d->doubt_timer, 0, 0);
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		port->info.state = WIRE_PORT_WAITING;
+		port->info.reason[0] = '\0';
+	}
+}
+
+static void on_port_event(void *arg, const struct wire_port_event *event)
+{
+	struct daemon *d = arg;
+	struct port *port = daemon_find_port_id(d, event->port);
+	if (!port || event->state >= WIRE_PORT_STATE_COUNT)
+		return; // Removed since.
+	if (event->state == WIRE_PORT_QUARANTINED)
+		log_warn("port '%s' is quarantined: %s", port->info.spec.name, event->reason);
+	(void)memcpy(port->info.reason, event->reason, sizeof(port->info.reason));
+	note_state(d, event->port, event->state);
+}
+
+const struct link_ops daemon_link_ops = {
+	.ready = on_ready,
+	.down = on_down,
+	.port_event = on_port_event,
+};

@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The switch's counters as docs/api.md has them. Any thread, under the lock.
+#include "daemon/core/stats.h"
+
+#include "base/fields.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+
+// A JSON integer of a counter; those beyond 2^63 do not happen in this universe's lifetime.
+static json_t *counter(uint64_t value)
+{
+	return json_integer((json_int_t)value);
+}
+
+static json_t *traffic(uint64_t frames, uint64_t bytes)
+{
+	return json_pack("{s:o, s:o}", "frames", counter(frames), "bytes", counter(bytes));
+}
+
+static json_t *port_counters(const struct wire_port_stats *stats)
+{
+	uint64_t dropped = 0;
+	json_t *drops = json_object();
+	for (uint32_t i = 0; i < stats->drop_count; i++) {
+		dropped += stats->drops[i].count;
+		// Out of memory: a reason is missing.
+		(void
+		)json_object_set_new(drops, stats->drops[i].reason, counter(stats->drops[i].count));
+	}
+	return json_pack(
+		"{s:o, s:o, s:o, s:o}",
+		"rx",
+		traffic(stats->rx_frames, stats->rx_bytes),
+		"tx",
+		traffic(stats->tx_frames, stats->tx_bytes),
+		"drops",
+		drops,
+		"dropped",
+		counter(dropped)
+	);
+}
+
+static json_t *port_entry(const struct port *port, const struct wire_port_stats *stats)
+{
+	json_t *entry = json_pack(
+		"{s:s, s:s, s:s}",
+		"name",
+		port->info.spec.name,
+		"network",
+		port->network->info.spec.name,
+		"state",
+		wire_port_state_text(stats->state)
+	);
+	json_t *counters = port_counters(stats);
+	(void)json_object_update(entry, counters); // Out of memory: members are missing.
+	json_decref(counters);
+	return entry;
+}
+
+static json_t *switch_entry(const struct daemon *d, const struct wire_stats *stats)
+{
+	json_t *workers = json_array();
+	for (uint32_t i = 0; i < stats->worker_count; i++) {
+		const struct wire_worker_stats *worker = &stats->workers[i];
+		// Out of memory: a worker is missing.
+		(void)json_array_append_new(
+			workers,
+			json_pack(
+				"{s:I, s:o, s:o, s:o, s:o}",
+				"core",
+				(json_int_t)worker->core,
+				"busy_cycles",
+				counter(worker->busy_cycles),
+				"idle_cycles",
+				counter(worker->idle_cycles),
+				"turns",
+				counter(worker->turns),
+				"frames",
+				counter(worker->frames)
+			)
+		);
+	}
+	return json_pack(
+		"{s:I, s:o, s:o}",
+		"pid",
+		(json_int_t)link_pid(d->link),
+		"cpu_ns",
+		counter(stats->cpu_ns),
+		"workers",
+		workers
+	);
+}
+
+static int fetch(struct daemon *d, uint32_t after, struct wire_msg **ret_msg, struct rwy_err *err)
+{
+	struct wire_msg *msg = link_msg(d->link, WIRE_STATS);
+	msg->args.after.after = after;
+	int r = link_request(d->link, msg, err);
+	if (!r)
+		*ret_msg = msg;
+	return r;
+}
+
+// Ports that went meanwhile are left out.
+static uint32_t add_ports(struct daemon *d, const struct wire_stats *stats, json_t *ports)
+{
+	uint32_t last = 0;
+	for (uint32_t i = 0; i < stats->port_count; i++) {
+		const struct port *port = daemon_find_port_id(d, stats->ports[i].port);
+		last = stats->ports[i].port;
+		if (port)
+			(void)json_array_append_new(ports, port_entry(port, &stats->ports[i]));
+	}
+	return last;
+}
+
+static void set_head(struct daemon *d, const struct wire_stats *stats, json_t *object)
+{
+	(void)json_object_set_new(object, "time_ns", counter(stats->time_ns));
+	(void)json_object_set_new(object, "tsc_hz", counter(stats->tsc_hz));
+	(void)json_object_set_new(object, "switch", switch_entry(d, stats));
+}
+
+static int all_stats(struct daemon *d, json_t *object, struct rwy_err *err)
+{
+	struct wire_msg *msg = NULL;
+	uint32_t after = 0;
+	bool more = true;
+	_cleanup_json_ json_t *ports = json_array();
+	while (more) {
+		int r = fetch(d, after, &msg, err);
+		if (r)
+			return r;
+		const struct wire_stats *stats = &msg->args.stats;
+		if (!after)
+			set_head(d, stats, object);
+		uint32_t last = add_ports(d, stats, ports);
+		more = stats->more && last > after;
+		after = last;
+	}
+	return json_object_set(object, "ports", ports) ? -ENOMEM : 0;
+}
+
+static int one_port(
+	struct daemon *d,
+	const char *name,
+	struct wire_msg **ret_msg,
+	struct rwy_err *err
+)
+{
+	struct port_info info;
+	int r = service_port_get(d, name, &info, err);
+	if (!r)
+		r = fetch(d, info.id - 1, ret_msg, err);
+	if (r)
+		return r;
+	const struct wire_stats *stats = &(*ret_msg)->args.stats;
+	if (stats->port_count && stats->ports[0].port == info.id)
+		return 0;
+	return err_set(err, -EAGAIN, "the switch does not have port '%s' yet", name);
+}
+
+int service_stats(struct daemon *d, const char *port, json_t *ret_object, struct rwy_err *err)
+{
+	struct wire_msg *msg = NULL;
+	if (!port)
+		return all_stats(d, ret_object, err);
+	int r = one_port(d, port, &msg, err);
+	if (r)
+		return r;
+	const struct wire_stats *stats = &msg->args.stats;
+	json_t *ports = json_array();
+	const struct port *found = daemon_find_port_id(d, stats->ports[0].port);
+	(void)json_array_append_new(ports, port_entry(found, &stats->ports[0]));
+	set_head(d, stats, ret_object);
+	return json_object_set_new(ret_object, "ports", ports) ? -ENOMEM : 0;
+}
+
+int stats_add_port(struct daemon *d, const char *name, json_t *object, struct rwy_err *err)
+{
+	struct wire_msg *msg = NULL;
+	char features[20];
+	int r = one_port(d, name, &msg, err);
+	if (r)
+		return r;
+	const struct wire_port_stats *stats = &msg->args.stats.ports[0];
+	(void)snprintf(features, sizeof(features), "0x%" PRIx64, stats->features); // It fits.
+	// Out of memory: members are missing.
+	(void)json_object_set_new(object, "stats", port_counters(stats));
+	(void)json_object_set_new(object, "features", json_string(features));
+	(void)json_object_set_new(object, "regions", json_integer(stats->regions));
+	(void)json_object_set_new(object, "memory", counter(stats->memory));
+	(void)json_object_set_new(object, "queues_live", json_integer(stats->queues_live));
+	return 0;
+}
+
+void stats_describe_switch(struct daemon *d, json_t *object)
+{
+	link_describe(d->link, object);
+}

@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Starting the switch: a process of its own session and user, which outlives us. Main thread.
+#pragma once
+
+#include "base/err.h"
+
+#include <sys/types.h>
+
+struct spawn_config {
+	const char *binary;
+	const char *cores; // --cores of the switch, or NULL.
+	const char *user;  // Falls back to nobody, with a warning.
+};
+
+// Starts the switch with listen_fd as systemd would hand it over (descriptor 3, LISTEN_FDS, LISTEN_PID).
+// 0 once the program runs, with its pid; or a negative errno of whatever kept it from running.
+int spawn_switch(
+	const struct spawn_config *config,
+	int listen_fd,
+	pid_t *ret_pid,
+	struct rwy_err *err
+);
