@@ -4,6 +4,7 @@
 
 #include <argp.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -112,6 +113,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 static void choose_file(const char *beside, const char *installed, char ret_path[PATH_MAX])
 {
 	char own[PATH_MAX / 2];
+	char path[PATH_MAX];
 	ssize_t size = readlink("/proc/self/exe", own, sizeof(own) - 1);
 	char *slash = NULL;
 	if (size > 0) {
@@ -120,8 +122,9 @@ static void choose_file(const char *beside, const char *installed, char ret_path
 	}
 	if (slash) {
 		*slash = '\0';
-		int length = snprintf(ret_path, PATH_MAX, "%s/%s", own, beside);
-		if (length > 0 && length < PATH_MAX && access(ret_path, F_OK) == 0)
+		(void
+		)snprintf(path, sizeof(path), "%s/%s", own, beside); // A cut path is not there.
+		if (realpath(path, ret_path))
 			return;
 	}
 	(void)snprintf(ret_path, PATH_MAX, "%s", installed); // A constant of the build.

@@ -112,10 +112,7 @@ int api_networks_create(
 	if (r)
 		return r;
 	service_lock(api->daemon);
-	if (!spec.name[0])
-		r = err_set(err, -EINVAL, "cannot create network '': the name is empty");
-	else
-		r = service_network_add(api->daemon, &spec, &info, err);
+	r = service_network_add(api->daemon, &spec, &info, err);
 	service_unlock(api->daemon);
 	if (r)
 		return r;

@@ -91,7 +91,7 @@ static const struct {
 	{"POST /v1/networks", "{", 400, "no JSON"},
 	{"POST /v1/networks", "{\"name\":\"x\",\"colour\":1}", 400, "unknown field 'colour'"},
 	{"POST /v1/networks", "{\"subnet\":\"10.1.0.0/24\"}", 400, "'name' is missing"},
-	{"POST /v1/networks", "{\"name\":\"\"}", 400, "the name is empty"},
+	{"POST /v1/networks", "{\"name\":\"\"}", 400, "'name' must not be empty"},
 	{"POST /v1/networks", "{\"name\":\"a/b\"}", 400, "that names cannot have"},
 	{"POST /v1/networks", "{\"name\":\"n\"}", 409, "there is one of this name"},
 	{"POST /v1/networks", "{\"name\":\"x\",\"mtu\":67}", 400, "MTU 67"},

@@ -42,8 +42,11 @@ static void fork_ringwayd(struct run *run)
 	int null = open("/dev/null", O_RDWR);
 	if (dup2(null, 0) < 0 || dup2(null, 1) < 0 || dup2(log, 2) < 0)
 		_exit(99);
+	const char *program = getenv("RINGWAYD");
+	if (!program)
+		_exit(97);
 	(void
-	)execl(getenv("RINGWAYD"),
+	)execl(program,
 	       "ringwayd",
 	       "--run-dir",
 	       run->run_dir,
