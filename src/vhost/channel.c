@@ -59,7 +59,10 @@ static int receive_failure(const struct channel *channel, ssize_t r, struct rwy_
 		return 0;
 	if (r == -EMSGSIZE)
 		return err_set(
-			err, -EPROTO, "more than %u descriptors with one message", MESSAGE_FDS_MAX
+			err,
+			-EPROTO,
+			"more than %u descriptors with one message, or no room for them",
+			MESSAGE_FDS_MAX
 		);
 	// A peer that is killed with a reply of ours unread resets the connection.
 	if (r != 0 && r != -ECONNRESET)

@@ -79,8 +79,8 @@ uint64_t vhost_conn_protocol_features(const struct vhost_conn *conn);
 uint32_t vhost_conn_regions(const struct vhost_conn *conn, uint64_t *ret_size);
 
 // Installs the SIGBUS handler for guest memory: a front end may shrink or punch the files it shared
-// (facts: hostile, 9). The handler puts zero pages under the address, so that the worker goes on, and marks the
-// connection. Once per process, before the first connection. 0 or a negative errno.
+// (hostile catalogue, 9). The handler puts zero pages under the whole region, so that the worker goes on, and marks
+// the connection. Once per process, before the first connection. 0 or a negative errno.
 int vhost_guard_memory(void);
 
 // Whether a SIGBUS hit this connection's memory since it began. The owner polls this from a timer and
