@@ -78,6 +78,9 @@ struct container_info {
 	int64_t created_ms; // CLOCK_MONOTONIC, 0 when loaded from the store.
 };
 
+// While a switch is being started anew, the adds wait for it for up to three seconds, and let go of the lock
+// meanwhile: what was looked up before may be gone after. -EAGAIN: none came.
+
 // Networks. Errors as negative errno with err: -EINVAL, -EEXIST, -ENOENT, -EBUSY (has ports), -ENOSPC.
 int service_network_add(
 	struct daemon *d,

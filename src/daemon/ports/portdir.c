@@ -42,21 +42,20 @@ static int lock_run_dir(const struct portdir *portdir, struct rwy_err *err)
 
 static int check_length(const char *run_dir, struct rwy_err *err)
 {
-	const size_t limit = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
+	const int limit = sizeof(((struct sockaddr_un *)0)->sun_path) - 1;
 	// The shortest that is needed: a container's place.
-	size_t size = strlen(run_dir) + strlen("/ports/0123456789abcdef/net15.sock");
+	int place = (int)strlen("/ports/0123456789abcdef/net15.sock");
+	int size = snprintf(NULL, 0, "%s", run_dir) + place;
 	if (size <= limit)
 		return 0;
 	err_set(err,
 		-ENAMETOOLONG,
-		"cannot use '%.200s' as run dir: sockets in it would have paths of %zu bytes, the "
-		"limit is %zu",
+		"cannot use '%s' as run dir: sockets in it would have paths of %d bytes, the "
+		"limit is %d",
 		run_dir,
 		size,
 		limit);
-	return err_hint(
-		err, "use a --run-dir of at most %zu bytes", strlen(run_dir) - size + limit
-	);
+	return err_hint(err, "use a --run-dir of at most %d bytes", limit - place);
 }
 
 int portdir_init(const char *run_dir, struct portdir *ret_portdir, struct rwy_err *err)

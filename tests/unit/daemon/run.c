@@ -32,6 +32,15 @@ void run_make(struct run *run)
 	(void)snprintf(run->log, sizeof(run->log), "%s/log", run->dir);
 }
 
+static void print_log(const struct run *run)
+{
+	char text[8192] = "";
+	_cleanup_close_ int fd = open(run->log, O_RDONLY | O_CLOEXEC);
+	ssize_t size = read(fd, text, sizeof(text) - 1);
+	text[size > 0 ? size : 0] = '\0';
+	print_message("%s", text);
+}
+
 static void fork_ringwayd(struct run *run)
 {
 	run->pid = fork();
@@ -63,15 +72,6 @@ static void fork_ringwayd(struct run *run)
 	_exit(98);
 }
 
-static void print_log(const struct run *run)
-{
-	char text[8192] = "";
-	_cleanup_close_ int fd = open(run->log, O_RDONLY | O_CLOEXEC);
-	ssize_t size = read(fd, text, sizeof(text) - 1);
-	text[size > 0 ? size : 0] = '\0';
-	print_message("%s", text);
-}
-
 void run_start(struct run *run)
 {
 	fork_ringwayd(run);
@@ -99,9 +99,14 @@ int run_fork(struct run *run)
 
 void run_kill(struct run *run, int signal)
 {
+	int status = 0;
 	assert_int_equal(kill(run->pid, signal), 0);
-	assert_int_equal(waitpid(run->pid, NULL, 0), run->pid);
+	assert_int_equal(waitpid(run->pid, &status, 0), run->pid);
 	run->pid = 0;
+	if (signal != SIGKILL && !(WIFEXITED(status) && WEXITSTATUS(status) == 0)) {
+		print_log(run);
+		fail_msg("ringwayd ended with wait status 0x%x", status);
+	}
 }
 
 static int remove_file(const char *path, const struct stat *st, int type, struct FTW *ftw)

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// service.h on a real store and a switch that moves no frames: what the Docker driver relies on, and what
+// a start makes of half-done changes. No root needed.
+#include "daemon/core/daemon.h"
+#include "daemon/service.h"
+#include "tests/lib/unit.h"
+
+#include <errno.h>
+#include <ftw.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static char dir[64];
+static char run_dir[80];
+static char state_dir[80];
+static struct daemon *d;
+static struct loop *loop;
+static pthread_t thread;
+static int stop_fd;
+
+static void on_stop(void *arg, uint32_t events)
+{
+	loop_stop(arg);
+}
+
+static void *run_loop(void *arg)
+{
+	(void)loop_run(arg); // Its failure shows as a test that waits for ever.
+	return NULL;
+}
+
+static void start(void)
+{
+	struct rwy_err err = {0};
+	loop = loop_new();
+	stop_fd = eventfd(0, EFD_CLOEXEC);
+	assert_non_null(loop_add_fd(loop, stop_fd, EPOLLIN, on_stop, loop));
+	struct daemon_config config = {
+		.run_dir = run_dir,
+		.state_dir = state_dir,
+		.preload = "/preload.so",
+		.spawn = {getenv("FAKE_SWITCH"), NULL, "nobody"},
+		.loop = loop,
+	};
+	if (daemon_start(&config, &d, &err))
+		fail_msg("%s", err.msg);
+	assert_int_equal(pthread_create(&thread, NULL, run_loop, loop), 0);
+	service_lock(d);
+}
+
+static void stop(bool end_switch)
+{
+	service_unlock(d);
+	assert_int_equal(eventfd_write(stop_fd, 1), 0);
+	assert_int_equal(pthread_join(thread, NULL), 0);
+	daemon_stop(d, end_switch);
+	loop_free(loop);
+	assert_int_equal(close(stop_fd), 0);
+	d = NULL;
+}
+
+static int setup(void **state)
+{
+	(void)snprintf(dir, sizeof(dir), "/tmp/ringway-service-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(chmod(dir, 0755), 0);
+	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
+	(void)snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
+	start();
+	return 0;
+}
+
+static int remove_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
+{
+	return remove(path);
+}
+
+static int teardown(void **state)
+{
+	if (d)
+		stop(true);
+	return nftw(dir, remove_file, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+static uint32_t add_network(const char *name, const char *subnet, const char *docker_id)
+{
+	struct rwy_err err = {0};
+	struct network_info info;
+	struct network_spec spec = {.docker = true};
+	(void)snprintf(spec.name, sizeof(spec.name), "%s", name);
+	(void)snprintf(spec.subnet, sizeof(spec.subnet), "%s", subnet);
+	(void)snprintf(spec.docker_id, sizeof(spec.docker_id), "%s", docker_id);
+	if (service_network_add(d, &spec, &info, &err))
+		fail_msg("%s", err.msg);
+	return info.id;
+}
+
+static struct port_spec endpoint(const char *name, const char *id, const char *ip)
+{
+	struct port_spec spec = {.network = "n", .attach = "vhost"};
+	(void)snprintf(spec.name, sizeof(spec.name), "%s", name);
+	(void)snprintf(spec.endpoint_id, sizeof(spec.endpoint_id), "%s", id);
+	(void)snprintf(spec.ip, sizeof(spec.ip), "%s", ip);
+	return spec;
+}
+
+static struct port_info add_port(const struct port_spec *spec)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	if (service_port_add(d, spec, &info, &err))
+		fail_msg("%s", err.msg);
+	return info;
+}
+
+static bool has_file(const char *name)
+{
+	char path[256];
+	struct stat st;
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+	return lstat(path, &st) == 0;
+}
+
+static void test_network_names_itself_later(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_info info;
+	uint32_t id = add_network("", "10.0.0.0/24", "0123456789abcdef");
+	assert_int_equal(service_network_get(d, "net-0123456789ab", &info, &err), 0);
+	assert_int_equal(service_network_bind(d, id, "fast", true, "0123", &err), 0);
+	assert_int_equal(service_network_by_docker_id(d, "0123", &info, &err), 0);
+	assert_string_equal(info.spec.name, "fast");
+	assert_int_equal(service_network_bind(d, id, "a/b", true, "0123", &err), -EINVAL);
+	(void)add_network("other", "", "");
+	assert_int_equal(service_network_bind(d, id, "other", true, "0123", &err), -EEXIST);
+	assert_int_equal(service_network_by_docker_id(d, "", &info, &err), -ENOENT);
+	stop(false);
+	start();
+	assert_int_equal(service_network_get(d, "fast", &info, &err), 0);
+	assert_string_equal(info.spec.docker_id, "0123");
+}
+
+static void test_addresses_are_filled_in(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_info info;
+	uint32_t id = add_network("n", "", "");
+	(void)add_network("m", "10.1.0.0/16", "");
+	assert_int_equal(service_network_set_addresses(d, id, "10.1.2.0/24", "", &err), -EEXIST);
+	assert_int_equal(service_network_set_addresses(d, id, "10.2.0.0/16", "10.2.0.1", &err), 0);
+	assert_int_equal(service_network_set_addresses(d, id, "10.2.0.0/16", "10.2.0.1", &err), 0);
+	assert_int_equal(
+		service_network_set_addresses(d, id, "10.3.0.0/16", "10.3.0.1", &err), -EINVAL
+	);
+	assert_int_equal(service_network_get(d, "n", &info, &err), 0);
+	assert_string_equal(info.spec.subnet, "10.2.0.0/16");
+	assert_string_equal(info.spec.gateway, "10.2.0.1");
+}
+
+static void test_endpoint_is_idempotent(void **state)
+{
+	(void)add_network("n", "10.0.0.0/24", "");
+	struct port_spec spec = endpoint("a", "e1", "10.0.0.2/24");
+	struct port_info first = add_port(&spec);
+	struct port_info second = add_port(&spec);
+	assert_int_equal(first.id, second.id);
+	assert_memory_equal(first.spec.mac, second.spec.mac, MAC_SIZE);
+	assert_false(mac_is_multicast(first.spec.mac));
+	assert_int_equal(first.mtu, 1500);
+}
+
+static void test_endpoint_takes_over(void **state)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	struct container_info place;
+	char key[KEY_SIZE];
+	(void)add_network("n", "10.0.0.0/24", "");
+	service_make_key(d, key);
+	assert_int_equal(service_container_add(d, key, &place, &err), 0);
+	assert_int_equal(service_container_add(d, key, &place, &err), -EEXIST);
+	struct port_spec spec = endpoint("a", "e1", "10.0.0.2/24");
+	(void)snprintf(spec.key, sizeof(spec.key), "%s", key);
+	struct port_info first = add_port(&spec);
+	assert_non_null(strstr(first.socket, "/net0.sock"));
+	assert_int_equal(service_container_remove(d, key, &err), -EBUSY);
+	// The same place and name, another endpoint and address.
+	spec = endpoint("a", "e2", "10.0.0.3/24");
+	(void)snprintf(spec.key, sizeof(spec.key), "%s", key);
+	(void)add_port(&spec);
+	assert_int_equal(service_port_by_endpoint(d, "e1", &info, &err), -ENOENT);
+	// The same address, elsewhere.
+	spec = endpoint("b", "e3", "10.0.0.3/24");
+	(void)add_port(&spec);
+	assert_int_equal(service_port_by_endpoint(d, "e2", &info, &err), -ENOENT);
+	assert_int_equal(service_container_remove(d, key, &err), 0);
+	assert_int_equal(access(place.dir, F_OK), -1);
+	// A port that is no endpoint keeps its address.
+	spec = endpoint("c", "", "10.0.0.4/24");
+	(void)add_port(&spec);
+	spec = endpoint("d", "e4", "10.0.0.4/24");
+	assert_int_equal(service_port_add(d, &spec, &info, &err), -EEXIST);
+}
+
+static void test_failed_add_leaves_nothing(void **state)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	(void)add_network("n", "", "");
+	struct port_spec spec = endpoint("refuse", "e1", "");
+	assert_int_equal(service_port_add(d, &spec, &info, &err), -ENOSPC);
+	assert_false(has_file("run/ports/refuse"));
+	assert_int_equal(service_port_get(d, "refuse", &info, &err), -ENOENT);
+	spec = endpoint("a", "e1", "");
+	(void)snprintf(spec.key, sizeof(spec.key), "0123456789abcdef");
+	assert_int_equal(service_port_add(d, &spec, &info, &err), -ENOENT); // No such place.
+	assert_int_equal(service_network_remove(d, "n", &err), 0);
+}
+
+static void test_sandbox_is_kept(void **state)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	(void)add_network("n", "", "");
+	struct port_spec spec = endpoint("a", "e1", "");
+	uint32_t id = add_port(&spec).id;
+	assert_int_equal(service_port_set_sandbox(d, id, "/ns", true, &err), 0);
+	stop(false);
+	start();
+	assert_int_equal(service_port_get(d, "a", &info, &err), 0);
+	assert_string_equal(info.sandbox, "/ns");
+	assert_true(info.sandbox_seen);
+	assert_int_equal(info.created_ms, 0);
+	assert_int_equal(service_port_remove(d, "a", &err), 0);
+}
+
+static uint32_t switch_ports(void)
+{
+	struct rwy_err err = {0};
+	assert_int_equal(link_wait(d->link, 5000, &err), 0);
+	struct wire_msg *msg = link_msg(d->link, WIRE_STATE);
+	assert_int_equal(link_request(d->link, msg, &err), 0);
+	wire_msg_close_fds(msg);
+	return msg->args.state.port_count;
+}
+
+// Ends ringwayd between intent and act, as its store shows it, with the act done and not done.
+static void test_half_done_is_settled(void **state)
+{
+	struct rwy_err err = {0};
+	struct store *store = NULL;
+	struct port_info info;
+	uint32_t network = add_network("n", "", "");
+	struct port_spec spec = endpoint("creating", "e1", "");
+	uint32_t creating = add_port(&spec).id;
+	spec = endpoint("removing", "e2", "");
+	uint32_t removing = add_port(&spec).id;
+	assert_int_equal(switch_ports(), 2);
+	stop(false); // The switch stays, and has both.
+	assert_int_equal(store_open(state_dir, &store, &err), 0);
+	assert_int_equal(store_port_set_state(store, creating, STORE_CREATING, &err), 0);
+	assert_int_equal(store_port_set_state(store, removing, STORE_REMOVING, &err), 0);
+	struct port_info never = {.spec = endpoint("never", "e3", "")};
+	never.spec.mac[0] = 2;
+	never.spec.queues = 1;
+	assert_int_equal(store_port_insert(store, network, &never, &err), 0);
+	struct network_info lost = {.spec = {.name = "lost", .mtu = 1500}};
+	assert_int_equal(store_network_insert(store, &lost, &err), 0);
+	store_close(store);
+	start();
+	assert_int_equal(service_port_get(d, "creating", &info, &err), -ENOENT);
+	assert_int_equal(service_port_get(d, "removing", &info, &err), -ENOENT);
+	assert_int_equal(service_port_get(d, "never", &info, &err), -ENOENT);
+	assert_int_equal(switch_ports(), 0);
+	assert_false(has_file("run/ports/creating"));
+	assert_false(has_file("run/ports/removing"));
+	struct network_info net;
+	assert_int_equal(service_network_get(d, "lost", &net, &err), -ENOENT);
+	assert_int_equal(service_network_get(d, "n", &net, &err), 0);
+	assert_int_equal(net.ports, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_network_names_itself_later, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_addresses_are_filled_in, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_endpoint_is_idempotent, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_endpoint_takes_over, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_add_leaves_nothing, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_sandbox_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_half_done_is_settled, setup, teardown),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
