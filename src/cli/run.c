@@ -247,26 +247,6 @@ static void settle(struct cli *cli, const char *key)
 	(void)cli_fail(cli); // The container's own status counts.
 }
 
-// docker (28.2 as well) reads name=NET,.. as lower case, so a name with capitals has to be an id.
-static int avoid_capitals(struct cli *cli, const struct run_line *line, json_t *plan)
-{
-	static const char capitals[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
-	_cleanup_json_ json_t *network = NULL;
-	json_t *first = json_array_get(json_object_get(plan, "networks"), 0);
-	const char *docker_name = cli_member(first, "network");
-	if (!docker_name[strcspn(docker_name, capitals)])
-		return 0;
-	// Ringway's name for it may be another than Docker's.
-	const char *name = line->networks[0].name;
-	int r = cli_call_name(cli, "GET", "/v1/networks/", name, &network);
-	if (r)
-		return r;
-	const char *id = cli_member(network, "docker_id");
-	if (id[0] && json_object_set_new(first, "network", json_string(id)))
-		return err_set(&cli->error, -ENOMEM, "cannot compose docker's command: no memory");
-	return 0;
-}
-
 static int run_planned(struct cli *cli, const struct run_line *line, json_t *plan)
 {
 	const char *key = cli_member(plan, "key");
@@ -279,8 +259,6 @@ static int run_planned(struct cli *cli, const struct run_line *line, json_t *pla
 	(void)fflush(cli->out); // Before docker writes there.
 	child_signals_hold(&before);
 	int r = check_image(cli, line, plan);
-	if (!r)
-		r = avoid_capitals(cli, line, plan);
 	if (!r && line->network_count > 1)
 		r = run_several(cli, line, plan, &status);
 	else if (!r)
@@ -307,9 +285,7 @@ static int run_parsed(struct cli *cli, const struct run_line *line)
 		return cli_fail(cli);
 	if (!line->dry_run)
 		return run_planned(cli, line, plan);
-	if (avoid_capitals(cli, line, plan) || print_commands(cli, line, plan))
-		return cli_fail(cli);
-	return CLI_OK;
+	return print_commands(cli, line, plan) ? cli_fail(cli) : CLI_OK;
 }
 
 static int run_container(struct cli *cli, const struct cli_args *args)

@@ -73,8 +73,11 @@ static int stop_containers(struct cli *cli, const struct cli_args *args)
 		return CLI_USAGE;
 	strv_add(&command, docker_program());
 	strv_add(&command, "stop");
-	if (cli_value(args, "time"))
-		strv_addf(&command, "--time=%lld", seconds);
+	// The letter: 28 gave the long option another name.
+	if (cli_value(args, "time")) {
+		strv_add(&command, "-t");
+		strv_addf(&command, "%lld", seconds);
+	}
 	strv_add(&command, "--");
 	if (check_names(cli, args, &command))
 		return cli_fail(cli);
