@@ -2,45 +2,16 @@
 // Regular work of the control thread.
 #include "switch/chores.h"
 
-#include "switch/count.h"
-
 #include <rte_ring_elem.h>
 
 #include <errno.h>
-#include <signal.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <unistd.h>
 
 #define CHORES_MS 20
 #define AGE_MS 10000
 #define LEARN_BATCH 256
-
-static struct {
-	const struct port *calling;
-	uint64_t turns;
-} watched; // What the watchdog saw last.
-
-// The handler only has to exist, so that a blocked write() returns EINTR.
-static void on_interrupt(int signal)
-{
-}
-
-// A worker that is in the same call of the same port as 20 ms ago, without a turn in between, is blocked
-// by a full eventfd that its owner made blocking again. The signal ends the write; the worker then gives
-// the port up. Should the signal come just before the write blocks, the next look sends another.
-static void watch_worker(struct switch_state *sw)
-{
-	const struct worker *worker = sw->worker;
-	const struct port *calling = __atomic_load_n(&worker->calling, __ATOMIC_RELAXED);
-	uint64_t turns = count_read(&worker->turns);
-
-	if (calling && calling == watched.calling && turns == watched.turns)
-		(void)tgkill(getpid(), __atomic_load_n(&worker->tid, __ATOMIC_ACQUIRE), SIGUSR1);
-	watched.calling = calling;
-	watched.turns = turns;
-}
 
 static void drain_learned(struct switch_state *sw)
 {
@@ -64,7 +35,6 @@ static void drain_learned(struct switch_state *sw)
 static void on_tick(void *arg)
 {
 	struct switch_state *sw = arg;
-	watch_worker(sw);
 	drain_learned(sw);
 	attach_check_faults(sw);
 }
@@ -85,11 +55,7 @@ static void on_fault(void *arg, uint32_t events)
 
 int chores_start(struct switch_state *sw, struct rwy_err *err)
 {
-	struct sigaction action = {
-		.sa_handler = on_interrupt}; // No SA_RESTART: that is its purpose.
-
-	if (sigaction(SIGUSR1, &action, NULL) ||
-	    !loop_add_timer(sw->loop, CHORES_MS, CHORES_MS, on_tick, sw) ||
+	if (!loop_add_timer(sw->loop, CHORES_MS, CHORES_MS, on_tick, sw) ||
 	    !loop_add_timer(sw->loop, AGE_MS, AGE_MS, on_age, sw) ||
 	    !loop_add_fd(sw->loop, sw->worker->fault_fd, EPOLLIN, on_fault, sw))
 		return err_set(

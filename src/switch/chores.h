@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the control thread does regularly beside requests: broken ports, learned addresses, and a worker
-// that a front end's eventfd holds up.
+// What the control thread does regularly beside requests: broken ports and learned addresses.
 #pragma once
 
 #include "switch/switch.h"

@@ -194,9 +194,12 @@ static int lock_in(struct switch_state *sw, const struct options *options, struc
 {
 	if (rte_eal_remote_launch(worker_main, sw->worker, EAL_WORKER_LCORE))
 		return err_set(err, -EBUSY, "cannot start the worker");
+	int r = watchdog_start(&sw->watchdog, sw->worker, err);
+	if (r)
+		return r;
 	// jansson reads /dev/urandom for its hash tables at first use, which the filter forbids.
 	json_object_seed(0);
-	int r = sandbox_drop_privileges(err);
+	r = sandbox_drop_privileges(err);
 	if (r == 0 && !options->no_sandbox)
 		r = sandbox_filter(err);
 	return r;
@@ -211,6 +214,7 @@ static void stop(struct switch_state *sw)
 	__atomic_store_n(&sw->worker->stop, true, __ATOMIC_RELEASE);
 	(void)eventfd_write(sw->worker->wake_fd, 1); // The worker sleeps: it has no queue.
 	(void)rte_eal_wait_lcore(EAL_WORKER_LCORE);
+	watchdog_stop(&sw->watchdog);
 	while (sw->networks)
 		(void)table_remove_network(sw, sw->networks->spec.network, NULL); // It has no port.
 	loop_free(sw->loop);
@@ -222,6 +226,7 @@ int main(int argc, char **argv)
 	struct options options = {.cores = "", .log_level = LOG_LEVEL_INFO};
 	struct rwy_err err = {0};
 
+	argp_err_exit_status = 2; // As getopt programs do.
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	log_init("ringway-switch", options.log_level);
 	int r = start(&sw, &options, &err);

@@ -6,6 +6,7 @@
 #include "base/loop.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
+#include "switch/watchdog.h"
 #include "switch/worker.h"
 #include "wire/wire.h"
 
@@ -14,6 +15,7 @@ struct switch_state {
 	struct rte_rcu_qsbr *qsbr;
 	struct fdb *fdb;
 	struct worker *worker;
+	struct watchdog watchdog;
 	uint64_t start_ns; // CLOCK_BOOTTIME.
 	int listen_fd;	   // The control socket, inherited.
 	int daemon_fd;	   // ringwayd's connection; -1: none.
