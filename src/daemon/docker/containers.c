@@ -4,16 +4,15 @@
 #include "base/cleanup.h"
 #include "base/fields.h"
 #include "base/log.h"
+#include "daemon/api/objects.h"
 #include "daemon/docker/engine.h"
 #include "daemon/docker/internal.h"
 #include "daemon/docker/runplan.h"
 #include "daemon/docker/sync.h"
-#include "wire/wire.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #define PULL_MS 900000 // For an image that the engine has to fetch first.
 
@@ -241,42 +240,12 @@ static void set_text(json_t *object, const char *name, const char *text)
 		json_object_set_new(object, name, json_string(text));
 }
 
-static void set_time(json_t *object, const char *name, int64_t seconds)
-{
-	char text[32];
-	time_t when = (time_t)seconds;
-	struct tm utc;
-	if (gmtime_r(&when, &utc) && strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%SZ", &utc))
-		set_text(object, name, text);
-}
-
-static json_t *port_json(const struct port_info *port)
-{
-	char mac[MAC_TEXT_SIZE];
-	json_t *object = json_object();
-	mac_format(port->spec.mac, mac);
-	set_text(object, "name", port->spec.name);
-	json_object_set_new(object, "id", json_integer(port->id));
-	set_text(object, "network", port->spec.network);
-	set_text(object, "attach", port->spec.attach);
-	set_text(object, "mac", mac);
-	set_text(object, "ip", port->spec.ip);
-	set_text(object, "gateway", port->gateway);
-	json_object_set_new(object, "mtu", json_integer(port->mtu));
-	json_object_set_new(object, "queues", json_integer(port->spec.queues));
-	json_object_set_new(object, "learning", json_boolean(port->spec.learning));
-	set_text(object, "socket", port->socket);
-	set_text(object, "state", wire_port_state_text(port->state));
-	set_text(object, "reason", port->reason);
-	set_text(object, "container", port->spec.key);
-	set_time(object, "created", port->created);
-	return object;
-}
-
 static void list_place(void *arg, const struct container_info *info)
 {
 	json_t *object = json_pack("{s:s, s:s, s:[]}", "key", info->key, "dir", info->dir, "ports");
-	set_time(object, "created", info->created);
+	char created[API_TIME_SIZE];
+	api_format_time(info->created, created);
+	set_text(object, "created", created);
 	(void)json_array_append_new(arg, object); // Without memory the list is short.
 }
 
@@ -291,7 +260,7 @@ static void list_port(void *arg, const struct port_info *info)
 		if (info->spec.key[0] && strcmp(key, info->spec.key) == 0)
 			(void)json_array_append_new( // Without memory the list is short.
 				json_object_get(place, "ports"),
-				port_json(info)
+				api_port_json(info)
 			);
 	}
 }
