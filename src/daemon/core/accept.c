@@ -13,28 +13,34 @@
 #include <sys/un.h>
 
 #define ACCEPT_EVENTS 32
+// After each connection a listener rests, so that a container that connects in a loop takes nobody's time, nor ours.
+#define ACCEPT_REST_MS 50
 #define CONNECT_FIRST_MS 200
 #define CONNECT_LAST_MS 1000
-#define CONNECT_TIMER_ID 0 // No port has this id.
+#define ACCEPT_TIMER_ID 0 // No port has this id.
 
 static bool port_connects(const struct port *port)
 {
 	return port->info.spec.connect[0] != '\0';
 }
 
-// Sets the timer for the port that connects next.
-static void arm_connect_timer(struct daemon *d)
+static uint64_t sooner(uint64_t a, uint64_t b)
+{
+	return !a || (b && b < a) ? b : a;
+}
+
+// Sets the timer for the port that connects, or listens again, next.
+static void arm_timer(struct daemon *d)
 {
 	const struct port *port;
 	uint64_t first = 0;
 	TAILQ_FOREACH (port, &d->ports, entry)
-		if (port->connect_at_ms && (!first || port->connect_at_ms < first))
-			first = port->connect_at_ms;
+		first = sooner(sooner(first, port->connect_at_ms), port->accept_at_ms);
 	struct itimerspec spec = {
 		.it_value = {(time_t)(first / 1000), (long)(first % 1000) * 1000000},
 	};
 	// Cannot fail: valid times of a timerfd. Zero stops it.
-	(void)timerfd_settime(d->connect_timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
+	(void)timerfd_settime(d->accept_timer_fd, TFD_TIMER_ABSTIME, &spec, NULL);
 }
 
 void accept_port_waits(struct daemon *d, struct port *port)
@@ -46,7 +52,7 @@ void accept_port_waits(struct daemon *d, struct port *port)
 	if (port->connect_delay_ms > CONNECT_LAST_MS)
 		port->connect_delay_ms = CONNECT_LAST_MS;
 	port->connect_at_ms = (uint64_t)daemon_now_ms() + (delay ? delay : 1);
-	arm_connect_timer(d);
+	arm_timer(d);
 }
 
 // 0 when the switch has the connection; ours is closed in any case.
@@ -59,10 +65,11 @@ static int hand_over(struct daemon *d, struct port *port, int fd)
 	msg->fds[0] = conn;
 	msg->fd_count = 1;
 	int r = link_request(d->link, msg, &err);
-	if (r)
+	if (r && !port->refusal_logged)
 		log_info("port '%s' refuses a connection: %s", port->info.spec.name, err.msg);
-	else if (port->info.state == WIRE_PORT_WAITING)
+	else if (!r && port->info.state == WIRE_PORT_WAITING)
 		port->info.state = WIRE_PORT_CONNECTED;
+	port->refusal_logged = r != 0;
 	return r;
 }
 
@@ -87,18 +94,37 @@ static void try_connect(struct daemon *d, struct port *port)
 		port->connect_delay_ms = CONNECT_FIRST_MS;
 }
 
-static void on_connect_timer(struct daemon *d)
+static int watch_listener(struct daemon *d, const struct port *port, int op)
 {
-	struct port *port;
-	uint64_t now = (uint64_t)daemon_now_ms();
-	TAILQ_FOREACH (port, &d->ports, entry) {
-		if (!port->connect_at_ms || port->connect_at_ms > now)
-			continue;
+	// One event, then it rests.
+	struct epoll_event event = {
+		.events = EPOLLIN | EPOLLONESHOT,
+		.data.u32 = port->info.id,
+	};
+	return epoll_ctl(d->accept_fd, op, port->listener, &event) ? -errno : 0;
+}
+
+static void on_port_timer(struct daemon *d, struct port *port, uint64_t now)
+{
+	if (port->accept_at_ms && port->accept_at_ms <= now) {
+		port->accept_at_ms = 0;
+		if (watch_listener(d, port, EPOLL_CTL_MOD))
+			log_error("cannot watch port '%s'", port->info.spec.name);
+	}
+	if (port->connect_at_ms && port->connect_at_ms <= now) {
 		port->connect_at_ms = 0;
 		if (port->info.state == WIRE_PORT_WAITING)
 			try_connect(d, port);
 	}
-	arm_connect_timer(d);
+}
+
+static void on_timer(struct daemon *d)
+{
+	struct port *port;
+	uint64_t now = (uint64_t)daemon_now_ms();
+	TAILQ_FOREACH (port, &d->ports, entry)
+		on_port_timer(d, port, now);
+	arm_timer(d);
 }
 
 static void take_connection(struct daemon *d, uint32_t id)
@@ -106,6 +132,8 @@ static void take_connection(struct daemon *d, uint32_t id)
 	struct port *port = daemon_find_port_id(d, id);
 	if (!port || port->listener < 0)
 		return; // Removed since the event.
+	port->accept_at_ms = (uint64_t)daemon_now_ms() + ACCEPT_REST_MS;
+	arm_timer(d);
 	int fd = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
 		(void)hand_over(d, port, fd); // Refused: logged and closed.
@@ -124,8 +152,8 @@ static void on_accept(void *arg, uint32_t events)
 	service_lock(d);
 	int count = epoll_wait(d->accept_fd, ready, ACCEPT_EVENTS, 0);
 	for (int i = 0; i < count; i++) {
-		if (ready[i].data.u32 == CONNECT_TIMER_ID)
-			on_connect_timer(d);
+		if (ready[i].data.u32 == ACCEPT_TIMER_ID)
+			on_timer(d);
 		else
 			take_connection(d, ready[i].data.u32);
 	}
@@ -134,11 +162,11 @@ static void on_accept(void *arg, uint32_t events)
 
 int accept_init(struct daemon *d, struct rwy_err *err)
 {
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = CONNECT_TIMER_ID};
+	struct epoll_event event = {.events = EPOLLIN, .data.u32 = ACCEPT_TIMER_ID};
 	d->accept_fd = epoll_create1(EPOLL_CLOEXEC);
-	d->connect_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-	if (d->accept_fd < 0 || d->connect_timer_fd < 0 ||
-	    epoll_ctl(d->accept_fd, EPOLL_CTL_ADD, d->connect_timer_fd, &event))
+	d->accept_timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+	if (d->accept_fd < 0 || d->accept_timer_fd < 0 ||
+	    epoll_ctl(d->accept_fd, EPOLL_CTL_ADD, d->accept_timer_fd, &event))
 		return err_set(err, -errno, "cannot watch ports: %s", strerror(errno));
 	d->accept_source = loop_add_fd(d->loop, d->accept_fd, 0, on_accept, d);
 	if (!d->accept_source)
@@ -150,23 +178,13 @@ void accept_fini(struct daemon *d)
 {
 	loop_remove(d->accept_source);
 	fd_close(&d->accept_fd);
-	fd_close(&d->connect_timer_fd);
+	fd_close(&d->accept_timer_fd);
 }
 
 void accept_enable(struct daemon *d, bool on)
 {
 	if (loop_set_events(d->accept_source, on ? EPOLLIN : 0))
 		log_error("cannot watch ports: %s", strerror(errno));
-}
-
-static int watch_listener(struct daemon *d, const struct port *port, struct rwy_err *err)
-{
-	struct epoll_event event = {.events = EPOLLIN, .data.u32 = port->info.id};
-	if (epoll_ctl(d->accept_fd, EPOLL_CTL_ADD, port->listener, &event) == 0)
-		return 0;
-	return err_set(
-		err, -errno, "cannot watch the socket '%s': %s", port->info.socket, strerror(errno)
-	);
 }
 
 int accept_open(struct daemon *d, struct port *port, struct rwy_err *err)
@@ -187,9 +205,11 @@ int accept_open(struct daemon *d, struct port *port, struct rwy_err *err)
 		port->listener = portdir_listen(&d->portdir, place, name, err);
 	if (port->listener < 0)
 		return port->listener;
-	r = watch_listener(d, port, err);
-	if (r)
-		accept_close(d, port, true);
+	r = watch_listener(d, port, EPOLL_CTL_ADD);
+	if (!r)
+		return 0;
+	err_set(err, r, "cannot watch the socket '%s': %s", port->info.socket, strerror(-r));
+	accept_close(d, port, true);
 	return r;
 }
 
@@ -198,6 +218,7 @@ void accept_close(struct daemon *d, struct port *port, bool remove_files)
 	char place[NAME_SIZE];
 	char name[16];
 	port->connect_at_ms = 0;
+	port->accept_at_ms = 0;
 	// The switch may hold a copy, which would keep the socket in the set; and it may not be in it.
 	if (port->listener >= 0)
 		(void)epoll_ctl(d->accept_fd, EPOLL_CTL_DEL, port->listener, NULL);

@@ -203,7 +203,7 @@ int daemon_start(
 	TAILQ_INIT(&d->ports);
 	TAILQ_INIT(&d->containers);
 	d->loop = config->loop;
-	d->accept_fd = d->connect_timer_fd = -1;
+	d->accept_fd = d->accept_timer_fd = -1;
 	d->portdir.run_fd = d->portdir.ports_fd = -1;
 	// Paths that are cut here could not have been opened.
 	(void)snprintf(d->state_dir, sizeof(d->state_dir), "%s", config->state_dir);

@@ -25,7 +25,9 @@ struct port {
 	struct port_info info; // Of network, gateway and mtu, port_fill() knows the truth.
 	struct network *network;
 	enum store_state state;
-	int listener; // -1 for a port that connects.
+	int listener;	       // -1 for a port that connects.
+	uint64_t accept_at_ms; // The listener rests until then; 0: it is watched.
+	bool refusal_logged;   // Since the last connection that was taken.
 	uint64_t connect_delay_ms;
 	uint64_t connect_at_ms; // When to connect next.
 };
@@ -50,10 +52,10 @@ struct daemon {
 	struct container_list containers;
 	uint32_t network_count;
 	uint32_t port_count;
-	// Listeners and the timer for connecting ports. Any thread adds to it under the lock; the main
+	// Listeners, and the timer for those that rest and for ports that connect. Any thread adds to it under the lock; the main
 	// loop watches it as one descriptor.
 	int accept_fd;
-	int connect_timer_fd;
+	int accept_timer_fd;
 	struct loop_source *accept_source;
 	struct loop_source *doubt_timer;
 	char state_dir[PATH_TEXT_SIZE];

@@ -122,6 +122,9 @@ static void take_hello(struct link *link, const struct wire_msg *msg, uint32_t p
 			link->config.socket_path,
 			msg->error.code ? msg->error.msg : "wrong version or process"
 		);
+		// It holds our socket, and no other switch can take its place while it does.
+		if (link->pidfd < 0 && peer && watch_process(link, (pid_t)peer))
+			log_error("cannot watch process %u: %s", peer, strerror(errno));
 		kill_process(link);
 		close_sock(link);
 		retry_later(link, LINK_BACKOFF_LAST_MS);

@@ -4,6 +4,7 @@
 //
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered
+//   FAKE_SWITCH_OLD in the environment: greets with another version.
 //   A connection that sends a byte quarantines its port; one that closes leaves it waiting.
 #include "base/cleanup.h"
 #include "wire/wire.h"
@@ -193,6 +194,7 @@ static int handle(bool *ret_silent)
 	case WIRE_HELLO:
 		reply.args.hello =
 			(struct wire_hello){WIRE_VERSION, "fake-switch", (uint32_t)getpid(), 1};
+		reply.args.hello.version += getenv("FAKE_SWITCH_OLD") != NULL;
 		return 0;
 	case WIRE_PING:
 		reply.args.pong = (struct wire_pong){1, ++turns, false};

@@ -7,6 +7,7 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -426,6 +427,71 @@ static void test_stop_of_found_switch(void **state)
 	assert_false(run_has_file(&run, "run/api.sock"));
 }
 
+// Starts a switch as systemd would, one that speaks another version.
+static pid_t start_old_switch(void)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int listener = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	(void)snprintf(address.sun_path, sizeof(address.sun_path), "%s/switch.sock", run.run_dir);
+	assert_int_equal(mkdir(run.run_dir, 0755), 0);
+	assert_int_equal(bind(listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(listener, 4), 0);
+	pid_t pid = fork();
+	assert_true(pid >= 0);
+	if (pid) {
+		assert_int_equal(close(listener), 0);
+		return pid;
+	}
+	char text[16];
+	const char *program = getenv("FAKE_SWITCH");
+	int file = program ? open(program, O_PATH) : -1;
+	(void)snprintf(text, sizeof(text), "%d", (int)getpid());
+	if (file < 0 || dup2(listener, 3) < 0 || setenv("LISTEN_PID", text, 1) ||
+	    setenv("LISTEN_FDS", "1", 1) || setenv("FAKE_SWITCH_OLD", "1", 1) || setuid(65534))
+		_exit(96);
+	// By descriptor, since another user may not reach the path.
+	(void)fexecve(file, (char *[]){(char *)"switch", NULL}, environ);
+	_exit(95);
+}
+
+static void test_old_switch_is_replaced(void **state)
+{
+	pid_t old = start_old_switch();
+	run_start(&run);
+	int status = 0;
+	assert_int_equal(waitpid(old, &status, 0), old);
+	assert_true(WIFSIGNALED(status));
+	make_network();
+}
+
+// A container that connects in a loop is answered now and then; others do not notice.
+static void test_connections_in_a_loop(void **state)
+{
+	make_network();
+	make_port("p", "");
+	make_port("q", "");
+	_cleanup_close_ int first = run_connect(port_socket("p"));
+	run_await(&run, "/v1/ports/p", "\"state\":\"connected\"");
+	for (int i = 0; i < 8; i++) {
+		char byte;
+		_cleanup_close_ int more = run_connect(port_socket("p"));
+		assert_int_equal(recv(more, &byte, 1, 0), 0);
+	}
+	_cleanup_close_ int other = run_connect(port_socket("q"));
+	run_await(&run, "/v1/ports/q", "\"state\":\"connected\"");
+	run_expect(&run, "GET /v1/ports/p", "", 200, "\"state\":\"connected\"");
+	// It is said once.
+	char text[8192] = "";
+	FILE *log = fopen(run.log, "re");
+	assert_non_null(log);
+	size_t size = fread(text, 1, sizeof(text) - 1, log);
+	assert_int_equal(fclose(log), 0);
+	text[size] = '\0';
+	const char *line = strstr(text, "port 'p' refuses");
+	assert_non_null(line);
+	assert_null(strstr(line + 1, "port 'p' refuses"));
+}
+
 static void test_second_is_refused(void **state)
 {
 	struct run other = run;
@@ -460,6 +526,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_restart_of_both, setup_running, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_leaves_nothing, setup_running, teardown),
 		cmocka_unit_test_setup_teardown(test_stop_of_found_switch, setup_running, teardown),
+		cmocka_unit_test_setup_teardown(test_old_switch_is_replaced, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_connections_in_a_loop, setup_running, teardown
+		),
 		cmocka_unit_test_setup_teardown(test_second_is_refused, setup_running, teardown),
 		cmocka_unit_test_setup_teardown(test_long_run_dir, setup, teardown),
 	};
