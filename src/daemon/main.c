@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ringwayd: puts the parts together, runs the main loop, and takes them apart in the reverse order. Main
-// thread; the HTTP servers and the Docker side have their own.
+// ringwayd: puts the parts together, runs the main loop, and takes them apart in the reverse
+// order. Main thread; the HTTP servers and the Docker side have their own.
 #include "base/log.h"
 #include "base/loop.h"
 #include "daemon/api/api.h"

@@ -109,7 +109,8 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	return ARGP_ERR_UNKNOWN;
 }
 
-// A file of the build tree beside this executable, so that a build uses its own parts; else the installed one.
+// A file of the build tree beside this executable, so that a build uses its own parts; else the
+// installed one.
 static void choose_file(const char *beside, const char *installed, char ret_path[PATH_MAX])
 {
 	char own[PATH_MAX / 2];

@@ -21,7 +21,8 @@ static const unsigned int needed[] = {
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
-	// A port takes a few descriptors. Failing leaves the limit as it was, which shows when it is hit.
+	// A port takes a few descriptors. Failing leaves the limit as it was, which shows when it
+	// is hit.
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		return;
 	limit.rlim_cur = limit.rlim_max;
@@ -36,7 +37,8 @@ int privileges_drop(struct rwy_err *err)
 		return err_set(err, -EIO, "cannot read capabilities");
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
 		have[i] = capng_have_capability(CAPNG_PERMITTED, needed[i]);
-	// Without SETPCAP (a container) the bounding set stays; nothing that we start has a capability anyhow.
+	// Without SETPCAP (a container) the bounding set stays; nothing that we start has a
+	// capability anyhow.
 	bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	capng_clear(CAPNG_SELECT_BOTH);
 	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of messages, and the only encoder and decoder of them. Each op's request, reply and event name
-// their fields and how many descriptors may come along; everything else is refused. No state; any
-// thread.
+// The table of messages, and the only encoder and decoder of them. Each op's request, reply and
+// event name their fields and how many descriptors may come along; everything else is refused. No
+// state; any thread.
 #include "wire/wire.h"
 
 #include "base/cleanup.h"

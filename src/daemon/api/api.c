@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of the API's calls, and the two that are about ringwayd as a whole. HTTP server's threads.
+// The table of the API's calls, and the two that are about ringwayd as a whole. HTTP server's
+// threads.
 #include "daemon/api/api.h"
 
 #include "daemon/api/handlers.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Calls about networks. An engine is asked without the service's lock, since it calls the driver, which takes
-// that. HTTP server's threads.
+// Calls about networks. An engine is asked without the service's lock, since it calls the driver,
+// which takes that. HTTP server's threads.
 #include "base/fields.h"
 #include "base/log.h"
 #include "daemon/api/handlers.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Connections of ports: taken from their listeners, or made by us for ports that connect, and handed to the
-// switch. Listeners come and go in any thread under the lock; connections are handled in the main thread.
+// Connections of ports: taken from their listeners, or made by us for ports that connect, and
+// handed to the switch. Listeners come and go in any thread under the lock; connections are
+// handled in the main thread.
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/core/daemon.h"
@@ -13,7 +14,8 @@
 #include <sys/un.h>
 
 #define ACCEPT_EVENTS 32
-// After each connection a listener rests, so that a container that connects in a loop takes nobody's time, nor ours.
+// After each connection a listener rests, so that a container that connects in a loop takes
+// nobody's time, nor ours.
 #define ACCEPT_REST_MS 50
 #define CONNECT_FIRST_MS 200
 #define CONNECT_LAST_MS 1000
@@ -219,7 +221,8 @@ void accept_close(struct daemon *d, struct port *port, bool remove_files)
 	char name[16];
 	port->connect_at_ms = 0;
 	port->accept_at_ms = 0;
-	// The switch may hold a copy, which would keep the socket in the set; and it may not be in it.
+	// The switch may hold a copy, which would keep the socket in the set; and it may not be
+	// in it.
 	if (port->listener >= 0)
 		(void)epoll_ctl(d->accept_fd, EPOLL_CTL_DEL, port->listener, NULL);
 	fd_close(&port->listener);

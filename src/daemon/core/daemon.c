@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Start and stop: loads the store, finishes what was half done, opens what the switch does not have. Main
-// thread.
+// Start and stop: loads the store, finishes what was half done, opens what the switch does not
+// have. Main thread.
 #include "daemon/core/daemon.h"
 
 #include "base/cleanup.h"
@@ -61,8 +61,8 @@ static int load_container(void *arg, const struct container_info *info)
 	return daemon_keep_container(arg, info) ? 0 : -ENOMEM;
 }
 
-// What was begun and not finished when ringwayd ended is undone (creating) or finished (removing). The
-// switch is brought in line afterwards, like all else.
+// What was begun and not finished when ringwayd ended is undone (creating) or finished
+// (removing). The switch is brought in line afterwards, like all else.
 static int settle_rows(struct daemon *d, struct rwy_err *err)
 {
 	struct port *port = TAILQ_FIRST(&d->ports);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// struct daemon: the intent in memory, as the store has it, beside what is real. All of it under the
-// lock; core/*.c implement service.h on it.
+// struct daemon: the intent in memory, as the store has it, beside what is real. All of it under
+// the lock; core/*.c implement service.h on it.
 #pragma once
 
 #include "base/loop.h"
@@ -52,8 +52,8 @@ struct daemon {
 	struct container_list containers;
 	uint32_t network_count;
 	uint32_t port_count;
-	// Listeners, and the timer for those that rest and for ports that connect. Any thread adds to it under the lock; the main
-	// loop watches it as one descriptor.
+	// Listeners, and the timer for those that rest and for ports that connect. Any thread
+	// adds to it under the lock; the main loop watches it as one descriptor.
 	int accept_fd;
 	int accept_timer_fd;
 	struct loop_source *accept_source;
@@ -71,15 +71,15 @@ struct daemon_config {
 	struct loop *loop;
 };
 
-// Takes the locks, loads the store, finishes or undoes what was half done, listens for all ports and starts the
-// link. Main thread.
+// Takes the locks, loads the store, finishes or undoes what was half done, listens for all ports
+// and starts the link. Main thread.
 int daemon_start(
 	const struct daemon_config *config,
 	struct daemon **ret_daemon,
 	struct rwy_err *err
 );
-// Stops; a switch with ports goes on unless end_switch. Removes what no port needs. Main thread, when no
-// other thread uses the daemon any more. Accepts NULL.
+// Stops; a switch with ports goes on unless end_switch. Removes what no port needs. Main thread,
+// when no other thread uses the daemon any more. Accepts NULL.
 void daemon_stop(struct daemon *daemon, bool end_switch);
 
 // tables.c

@@ -86,7 +86,8 @@ int service_network_add(
 		*ret = network->info;
 		return 0;
 	}
-	// The row goes whatever the switch says; what that keeps is removed when the two are compared.
+	// The row goes whatever the switch says; what that keeps is removed when the two are
+	// compared.
 	(void)reconcile_del(d, WIRE_NETWORK_DEL, info.id, NULL);
 	daemon_drop_network(d, network);
 	(void)store_network_delete(d->store, info.id, NULL);

@@ -340,8 +340,8 @@ int port_remove(struct daemon *d, struct port *port, struct rwy_err *err)
 	if (r)
 		return r;
 	port->state = STORE_REMOVING;
-	// Nobody may connect any more, then the switch lets go. It may be absent: what the next one is
-	// told does not have this port.
+	// Nobody may connect any more, then the switch lets go. It may be absent: what the next
+	// one is told does not have this port.
 	accept_close(d, port, true);
 	(void)reconcile_del(d, WIRE_PORT_DEL, id, NULL);
 	r = store_port_delete(d->store, id, err);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Makes the switch what the store says: fetches its state, adopts its listeners, plans, acts. Main thread, but for
-// the single steps, which any thread does under the lock.
+// Makes the switch what the store says: fetches its state, adopts its listeners, plans, acts.
+// Main thread, but for the single steps, which any thread does under the lock.
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/core/daemon.h"
@@ -76,7 +76,8 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 	return 0;
 }
 
-// Takes the listener that an earlier ringwayd left with the switch, if it is the one whose path is there.
+// Takes the listener that an earlier ringwayd left with the switch, if it is the one whose path
+// is there.
 static void adopt_listener(struct daemon *d, uint32_t id, int fd)
 {
 	struct sockaddr_un address = {0};

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A small server over libmicrohttpd: collects the body, finds the route, calls the handler, sends JSON.
-// A pool of libmicrohttpd's threads runs everything here but start and stop.
+// A small server over libmicrohttpd: collects the body, finds the route, calls the handler, sends
+// JSON. A pool of libmicrohttpd's threads runs everything here but start and stop.
 #include "daemon/http/server.h"
 
 #include "base/cleanup.h"

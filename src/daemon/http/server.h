@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// HTTP/1.1 with JSON on a listening unix socket, for the API and for the Docker driver. Handlers run in
-// the server's own threads, several at a time; starting and stopping is the main thread's.
+// HTTP/1.1 with JSON on a listening unix socket, for the API and for the Docker driver. Handlers
+// run in the server's own threads, several at a time; starting and stopping is the main thread's.
 #pragma once
 
 #include "base/err.h"
@@ -26,8 +26,9 @@ struct http_request {
 // The value of a query's member, decoded; NULL when it is absent.
 const char *http_request_query(const struct http_request *request, const char *name);
 
-// Answers one request. Fills reply, an empty object, and returns the status (200, 201), or a negative errno
-// with err set, which becomes the error's status and code (http_status_of(), http_code_of()).
+// Answers one request. Fills reply, an empty object, and returns the status (200, 201), or a
+// negative errno with err set, which becomes the error's status and code (http_status_of(),
+// http_code_of()).
 typedef int http_handler(
 	void *ctx,
 	const struct http_request *request,
@@ -48,7 +49,8 @@ struct http_table {
 	void *ctx;
 };
 
-// Fills reply, an empty object, with a failure in the protocol's words. status is what will be sent.
+// Fills reply, an empty object, with a failure in the protocol's words. status is what will be
+// sent.
 typedef void http_error_body(json_t *reply, int status, const struct rwy_err *err);
 
 struct http_config {
@@ -66,12 +68,13 @@ int http_server_start(
 	struct rwy_err *err
 );
 
-// Lets running handlers finish, then ends the threads: never call it with a lock that a handler takes.
-// Accepts NULL.
+// Lets running handlers finish, then ends the threads: never call it with a lock that a handler
+// takes. Accepts NULL.
 void http_server_stop(struct http_server *server);
 
-// Binds and listens on a unix socket at path, replacing what a dead process left there. Its mode and group
-// (-1: unchanged) are set before anyone can connect. The descriptor, or a negative errno.
+// Binds and listens on a unix socket at path, replacing what a dead process left there. Its mode
+// and group (-1: unchanged) are set before anyone can connect. The descriptor, or a negative
+// errno.
 int http_listen(const char *path, unsigned int mode, int group, struct rwy_err *err);
 
 // docs/api.md's table: the HTTP status and the code of a negative errno.

@@ -13,8 +13,8 @@ struct cidr {
 	unsigned int prefix;
 };
 
-// Reads "10.0.0.1/24" or "fd00::1/64"; without a prefix it is that of a single host. 0, or -EINVAL with
-// ret_cidr untouched.
+// Reads "10.0.0.1/24" or "fd00::1/64"; without a prefix it is that of a single host. 0, or
+// -EINVAL with ret_cidr untouched.
 int cidr_parse(const char *text, struct cidr *ret_cidr);
 
 // Writes "address/prefix", or the address alone.

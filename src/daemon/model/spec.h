@@ -13,8 +13,8 @@
 // `kind` is the word for messages: "network", "port".
 int model_check_name(const char *kind, const char *name, struct rwy_err *err);
 
-// Checks a network's name, subnet, gateway and MTU, and writes them in their normal form (defaults filled
-// in). -EINVAL.
+// Checks a network's name, subnet, gateway and MTU, and writes them in their normal form
+// (defaults filled in). -EINVAL.
 int model_check_network(struct network_spec *spec, struct rwy_err *err);
 
 // -EEXIST when both have a subnet and these overlap.
@@ -24,8 +24,8 @@ int model_check_overlap(
 	struct rwy_err *err
 );
 
-// Checks a port for `network` and writes it in its normal form: the address gets the subnet's prefix, queues
-// its default. -EINVAL.
+// Checks a port for `network` and writes it in its normal form: the address gets the subnet's
+// prefix, queues its default. -EINVAL.
 int model_check_port(
 	struct port_spec *spec,
 	const struct network_spec *network,

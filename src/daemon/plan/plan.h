@@ -32,9 +32,9 @@ struct plan {
 	size_t count;
 };
 
-// Steps in an order in which each is possible: ports go before their networks and come after them. What differs
-// in anything that a switch cannot change is removed and added anew; names of networks are for people only and
-// may differ. -ENOMEM.
+// Steps in an order in which each is possible: ports go before their networks and come after
+// them. What differs in anything that a switch cannot change is removed and added anew; names of
+// networks are for people only and may differ. -ENOMEM.
 int plan_make(const struct plan_set *want, const struct plan_set *have, struct plan *ret_plan);
 void plan_fini(struct plan *plan);
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Directories and sockets of ports. All names are relative to directories that we hold open, and no symbolic link
-// is followed. Under the service's lock.
+// Directories and sockets of ports. All names are relative to directories that we hold open, and
+// no symbolic link is followed. Under the service's lock.
 #include "daemon/ports/portdir.h"
 
 #include "base/cleanup.h"

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// RUN_DIR and its ports: RUN_DIR (0755) / ports (0700, so that nobody on the host reaches a port that is not
-// mounted into his container) / PLACE (0755) / NAME.sock (0666). One thread at a time.
+// RUN_DIR and its ports: RUN_DIR (0755) / ports (0700, so that nobody on the host reaches a port
+// that is not mounted into his container) / PLACE (0755) / NAME.sock (0666). One thread at a
+// time.
 #pragma once
 
 #include "base/err.h"
@@ -14,8 +15,8 @@ struct portdir {
 	int ports_fd;
 };
 
-// Makes the directories as needed. -EBUSY: another ringwayd has run_dir. -ENAMETOOLONG: no socket would fit in
-// it. ret_portdir is finished by portdir_fini() in every case.
+// Makes the directories as needed. -EBUSY: another ringwayd has run_dir. -ENAMETOOLONG: no socket
+// would fit in it. ret_portdir is finished by portdir_fini() in every case.
 int portdir_init(const char *run_dir, struct portdir *ret_portdir, struct rwy_err *err);
 // Lets go; files stay.
 void portdir_fini(struct portdir *portdir);
@@ -34,7 +35,8 @@ int portdir_make_place(const struct portdir *portdir, const char *place, struct 
 // Removes PLACE and the files in it. Nothing happens when it is not there.
 void portdir_remove_place(const struct portdir *portdir, const char *place);
 
-// Listens on PLACE/NAME.sock, which replaces a dead one. The non-blocking descriptor or a negative errno.
+// Listens on PLACE/NAME.sock, which replaces a dead one. The non-blocking descriptor or a
+// negative errno.
 int portdir_listen(
 	const struct portdir *portdir,
 	const char *place,

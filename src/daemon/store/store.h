@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The intent on disk: STATE_DIR/ringway.db. Each call is one transaction, on disk when it returns. One thread at
-// a time (the service's lock).
+// The intent on disk: STATE_DIR/ringway.db. Each call is one transaction, on disk when it
+// returns. One thread at a time (the service's lock).
 #pragma once
 
 #include "base/err.h"
 #include "daemon/service.h"
 
-// A row is written as `creating` before the act and set to `ready` after it; `removing` before a removal.
-// A start that finds one of the others finishes or undoes it.
+// A row is written as `creating` before the act and set to `ready` after it; `removing` before a
+// removal. A start that finds one of the others finishes or undoes it.
 enum store_state {
 	STORE_CREATING,
 	STORE_READY,
@@ -17,13 +17,15 @@ enum store_state {
 
 struct store;
 
-// Makes the directory (0700) and the database as needed, takes STATE_DIR/lock. -EBUSY: another ringwayd has
-// it. -EILSEQ: damaged, -EOPNOTSUPP: written by a newer version; the file is left as it is then.
+// Makes the directory (0700) and the database as needed, takes STATE_DIR/lock. -EBUSY: another
+// ringwayd has it. -EILSEQ: damaged, -EOPNOTSUPP: written by a newer version; the file is left as
+// it is then.
 int store_open(const char *state_dir, struct store **ret_store, struct rwy_err *err);
 // Accepts NULL. Lets go of the lock.
 void store_close(struct store *store);
 
-// Inserts as `creating` and sets info->id. Errors of all: -EEXIST (a unique value is taken), -EIO, -ENOSPC.
+// Inserts as `creating` and sets info->id. Errors of all: -EEXIST (a unique value is taken),
+// -EIO, -ENOSPC.
 int store_network_insert(struct store *s, struct network_info *info, struct rwy_err *err);
 int store_network_update(
 	struct store *s,

@@ -30,7 +30,8 @@ int link_connect(const char *path)
 	if (r)
 		return r;
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	// A switch that no longer reads must not hold us up; credentials are asked for before it can send.
+	// A switch that no longer reads must not hold us up; credentials are asked for before it
+	// can send.
 	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ||
 	    setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
 	    connect(sock, (struct sockaddr *)&address, sizeof(address)))

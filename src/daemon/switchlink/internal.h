@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the files of switchlink/ share: link.c (requests), connect.c (sockets), supervise.c (the switch's
-// life). Under the lock of the config.
+// What the files of switchlink/ share: link.c (requests), connect.c (sockets), supervise.c (the
+// switch's life). Under the lock of the config.
 #pragma once
 
 #include "daemon/switchlink/link.h"

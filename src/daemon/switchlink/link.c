@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Requests to the switch and what it says unasked. Any thread that holds the lock; supervise.c runs the
-// switch's life on the main thread.
+// Requests to the switch and what it says unasked. Any thread that holds the lock; supervise.c
+// runs the switch's life on the main thread.
 #include "base/fields.h"
 #include "daemon/switchlink/internal.h"
 

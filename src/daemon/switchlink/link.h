@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The connection to the switch, and the switch's life: found or started, greeted, watched, ended when it
-// hangs, started anew when it ends. The main thread runs it; requests come from any thread. All share the
-// lock that link_new() is given.
+// The connection to the switch, and the switch's life: found or started, greeted, watched, ended
+// when it hangs, started anew when it ends. The main thread runs it; requests come from any
+// thread. All share the lock that link_new() is given.
 #pragma once
 
 #include "base/err.h"
@@ -38,20 +38,21 @@ void link_start(struct link *link);
 // Leaves the switch alone or ends it and waits for that. Main thread, lock held. Accepts NULL.
 void link_free(struct link *link, bool end_switch);
 
-// Waits up to timeout_ms for a switch that answers, letting go of the lock meanwhile: call it before
-// anything was looked up. Never on the main thread. -EAGAIN: none came.
+// Waits up to timeout_ms for a switch that answers, letting go of the lock meanwhile: call it
+// before anything was looked up. Never on the main thread. -EAGAIN: none came.
 int link_wait(struct link *link, int timeout_ms, struct rwy_err *err);
 bool link_is_ready(const struct link *link);
 
 // A message for requests, zeroed: the link's own, valid until the lock is let go.
 struct wire_msg *link_msg(struct link *link, enum wire_op op);
 
-// Sends msg, which becomes the reply: the caller closes the reply's descriptors. The request's stay open. Lock held.
-// -EAGAIN: no switch answers, in which case it may or may not have acted (link_take_doubt()); others are
-// the switch's own.
+// Sends msg, which becomes the reply: the caller closes the reply's descriptors. The request's
+// stay open. Lock held. -EAGAIN: no switch answers, in which case it may or may not have acted
+// (link_take_doubt()); others are the switch's own.
 int link_request(struct link *link, struct wire_msg *msg, struct rwy_err *err);
 
-// Whether a request's fate is unknown since the last call, so that intent and switch must be compared.
+// Whether a request's fate is unknown since the last call, so that intent and switch must be
+// compared.
 bool link_take_doubt(struct link *link);
 
 // Adds "switch": {"state","pid","program","restarts"} to object.

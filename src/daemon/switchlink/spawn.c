@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// fork and exec of the switch. Main thread; the child does only what is async-signal-safe, since other threads
-// may hold locks at the fork.
+// fork and exec of the switch. Main thread; the child does only what is async-signal-safe, since
+// other threads may hold locks at the fork.
 #include "daemon/switchlink/spawn.h"
 
 #include "base/cleanup.h"
@@ -66,7 +66,8 @@ static void child_run(struct spawn *spawn)
 	write_pid(spawn->listen_pid + strlen("LISTEN_PID="), getpid());
 	if (setsid() < 0 || dup2(spawn->listen_fd, SPAWN_LISTEN_FD) < 0)
 		child_fail(spawn);
-	// All of ours are close-on-exec already; a library's may not be. Older kernels lack the call.
+	// All of ours are close-on-exec already; a library's may not be. Older kernels lack the
+	// call.
 	(void)close_range(SPAWN_LISTEN_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (spawn->drop_user &&
 	    (setgroups(0, NULL) || setresgid(spawn->gid, spawn->gid, spawn->gid) ||

@@ -12,8 +12,9 @@ struct spawn_config {
 	const char *user;  // Falls back to nobody, with a warning.
 };
 
-// Starts the switch with listen_fd as systemd would hand it over (descriptor 3, LISTEN_FDS, LISTEN_PID).
-// 0 once the program runs, with its pid; or a negative errno of whatever kept it from running.
+// Starts the switch with listen_fd as systemd would hand it over (descriptor 3, LISTEN_FDS,
+// LISTEN_PID). 0 once the program runs, with its pid; or a negative errno of whatever kept it
+// from running.
 int spawn_switch(
 	const struct spawn_config *config,
 	int listen_fd,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The switch's life: find or start, greet, beat, end, start anew. Main thread, under the lock. A process
-// that we know is always known by a pidfd, so that no signal ever reaches another one.
+// The switch's life: find or start, greet, beat, end, start anew. Main thread, under the lock. A
+// process that we know is always known by a pidfd, so that no signal ever reaches another one.
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/switchlink/internal.h"
@@ -107,7 +107,8 @@ static int check_hello(struct link *link, const struct wire_hello *hello, uint32
 		return -EPROTO;
 	if (link->pid != peer && watch_process(link, (pid_t)peer))
 		return -EPROTO;
-	// Credentials have served their end. Failing leaves them in later messages, where they do no harm.
+	// Credentials have served their end. Failing leaves them in later messages, where they do
+	// no harm.
 	(void)setsockopt(link->sock, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
 	return 0;
 }

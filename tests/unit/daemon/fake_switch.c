@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A switch that moves no frames: speaks the wire on descriptor 3, keeps what it is told, and misbehaves
-// where a port's name asks for it. For tests of ringwayd alone.
+// A switch that moves no frames: speaks the wire on descriptor 3, keeps what it is told, and
+// misbehaves where a port's name asks for it. For tests of ringwayd alone.
 //
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered

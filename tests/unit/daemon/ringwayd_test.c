@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ringwayd as a whole, with a switch that moves no frames: the API, the switch's supervision, restarts, and
-// what is left behind.
+// ringwayd as a whole, with a switch that moves no frames: the API, the switch's supervision,
+// restarts, and what is left behind.
 #include "base/cleanup.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/daemon/run.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// service.h on a real store and a switch that moves no frames: what the Docker driver relies on, and what
-// a start makes of half-done changes. No root needed.
+// service.h on a real store and a switch that moves no frames: what the Docker driver relies on,
+// and what a start makes of half-done changes. No root needed.
 #include "daemon/core/daemon.h"
 #include "daemon/service.h"
 #include "tests/lib/unit.h"
