@@ -110,7 +110,12 @@ busybox=$(command -v busybox) || die 'no busybox: install the package busybox-st
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 list_files "$testpmd" "${programs[@]}" >"$work/found"
-while read -r file; do file_with_links "$file"; done <"$work/found" | sort -u >"$work/files"
+# Drivers need each other by the names that they have in the library directory, two levels up.
+while read -r file; do
+	file_with_links "$file"
+	library=${file%/*/*/*}/${file##*/}
+	[[ $file != */dpdk/pmds-*/* ]] || [ ! -e "$library" ] || file_with_links "$library"
+done <"$work/found" | sort -u >"$work/files"
 hash=$(hash_inputs)
 have=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$image" 2>/dev/null || true)
 if [ "$have" = "$hash" ]; then

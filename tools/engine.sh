@@ -26,10 +26,9 @@ choose_options() {
 	fi
 }
 
-is_ours() {
-	local pid=$1 started=$2
-	[ "$(stat -c %Y "/proc/$pid" 2>/dev/null)" = "$started" ] &&
-		[ "$(cat "/proc/$pid/comm" 2>/dev/null)" = dockerd ]
+# When a process was started, in clock ticks since boot: with its number, its identity.
+start_time() {
+	sed 's/.*) //' "/proc/$1/stat" 2>/dev/null | cut -d' ' -f20
 }
 
 start() {
@@ -45,7 +44,7 @@ start() {
 	pid=$!
 	for ((i = 0; i < 300; i++)); do
 		if answers; then
-			echo "$pid $(stat -c %Y "/proc/$pid")" >"$dir/dockerd.started"
+			echo "$pid $(start_time "$pid")" >"$dir/dockerd.started"
 			return
 		fi
 		kill -0 "$pid" 2>/dev/null || break
@@ -60,7 +59,7 @@ stop() {
 	[ -e "$dir/dockerd.started" ] || return 0
 	read -r pid started <"$dir/dockerd.started"
 	rm "$dir/dockerd.started"
-	is_ours "$pid" "$started" || return 0
+	[ "$(start_time "$pid")" = "$started" ] || return 0
 	kill "$pid"
 	for ((i = 0; i < 300; i++)); do
 		[ -e "/proc/$pid" ] || return 0

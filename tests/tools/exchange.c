@@ -49,6 +49,7 @@ struct receiver {
 };
 
 struct listener {
+	struct link_port link;
 	uint64_t mine;
 	uint64_t other;
 	uint64_t broadcast;
@@ -60,7 +61,6 @@ struct exchange {
 	struct link_port link;
 	struct sender send;
 	struct receiver recv;
-	struct listener listen;
 	bool sends;
 	bool receives;
 	uint64_t hz;
@@ -157,20 +157,6 @@ static void take_frame(void *arg, const uint8_t *bytes, uint32_t size)
 		tally_note(&x->recv.tally, head.number);
 		x->recv.ack_due = x->recv.window > 0;
 	}
-}
-
-static void listen_frame(void *arg, const uint8_t *bytes, uint32_t size)
-{
-	struct exchange *x = arg;
-	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
-	if (memcmp(bytes, broadcast, sizeof(broadcast)) == 0)
-		x->listen.broadcast++;
-	else if (bytes[0] & 1)
-		x->listen.multicast++;
-	else if (memcmp(bytes, x->link.mac, sizeof(x->link.mac)) == 0)
-		x->listen.mine++;
-	else
-		x->listen.other++;
 }
 
 // A sender's questions, each repeated until it is answered.
@@ -301,38 +287,79 @@ static int run_exchange(struct exchange *x)
 	return -EINTR;
 }
 
-static int run_listen(struct exchange *x)
+static void listen_frame(void *arg, const uint8_t *bytes, uint32_t size)
 {
-	uint32_t idle_turns = IDLE_TURNS;
-	const uint64_t end = rte_rdtsc() + x->options.idle_s * x->hz;
+	struct listener *listener = arg;
+	const uint8_t *mac = listener->link.mac;
+	static const uint8_t broadcast[6] = {0xff, 0xff, 0xff, 0xff, 0xff, 0xff};
+	if (memcmp(bytes, broadcast, sizeof(broadcast)) == 0)
+		listener->broadcast++;
+	else if (bytes[0] & 1)
+		listener->multicast++;
+	else if (memcmp(bytes, mac, sizeof(listener->link.mac)) == 0)
+		listener->mine++;
+	else
+		listener->other++;
+}
+
+static void print_mac(const uint8_t mac[6])
+{
+	printf("\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",",
+	       mac[0],
+	       mac[1],
+	       mac[2],
+	       mac[3],
+	       mac[4],
+	       mac[5]);
+}
+
+static void print_listener(const struct listener *listener)
+{
+	printf("{\"end\":\"complete\",");
+	print_mac(listener->link.mac);
+	printf("\"mine\":%" PRIu64 ",\"other\":%" PRIu64 ",\"broadcast\":%" PRIu64
+	       ",\"multicast\":%" PRIu64 "}\n",
+	       listener->mine,
+	       listener->other,
+	       listener->broadcast,
+	       listener->multicast);
+}
+
+// Says when it listens, so that what is to be heard can be sent after.
+static void listen_all(struct listener *listeners, const struct exchange_options *options)
+{
+	const uint64_t end = rte_rdtsc() + options->idle_s * rte_get_tsc_hz();
+	fprintf(stderr, "exchange: listening\n");
 	while (!stopped && rte_rdtsc() < end) {
-		if (link_receive(&x->link, listen_frame, x) == 0)
-			rest(&idle_turns);
+		uint32_t moved = 0;
+		for (uint16_t i = 0; i < options->ports; i++)
+			moved += link_receive(&listeners[i].link, listen_frame, &listeners[i]);
+		if (moved == 0)
+			(void)usleep(500); // Waking early does no harm.
 	}
-	return 0;
+	for (uint16_t i = 0; i < options->ports; i++)
+		print_listener(&listeners[i]);
+}
+
+static int run_listen(const struct exchange_options *options)
+{
+	static struct listener listeners[LINKS_MAX];
+	int r = 0;
+	for (uint16_t i = 0; r == 0 && i < options->ports; i++)
+		r = link_open(&listeners[i].link, (uint16_t)(options->port + i), options);
+	if (r == 0)
+		listen_all(listeners, options);
+	for (uint16_t i = 0; i < options->ports; i++)
+		link_close(&listeners[i].link);
+	return r == 0 ? 0 : 1;
 }
 
 static void print_result(const struct exchange *x, int result)
 {
 	const struct receiver *recv = &x->recv;
 	const char *end = result == 0 ? "complete" : result == -EINTR ? "stopped" : "timeout";
-	printf("{\"end\":\"%s\",\"mac\":\"%02x:%02x:%02x:%02x:%02x:%02x\",",
-	       end,
-	       x->link.mac[0],
-	       x->link.mac[1],
-	       x->link.mac[2],
-	       x->link.mac[3],
-	       x->link.mac[4],
-	       x->link.mac[5]);
-	if (x->options.mode == MODE_LISTEN) {
-		printf("\"mine\":%" PRIu64 ",\"other\":%" PRIu64 ",\"broadcast\":%" PRIu64
-		       ",\"multicast\":%" PRIu64 "}\n",
-		       x->listen.mine,
-		       x->listen.other,
-		       x->listen.broadcast,
-		       x->listen.multicast);
-		return;
-	}
+	printf("{\"end\":\"%s\",", end);
+	print_mac(x->link.mac);
 	const uint64_t expected = recv->ended ? recv->total : recv->tally.next;
 	printf("\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"lost\":%" PRIu64
 	       ",\"malformed\":%" PRIu64 ",\"misordered\":%" PRIu64 ",\"duplicated\":%" PRIu64
@@ -346,9 +373,17 @@ static void print_result(const struct exchange *x, int result)
 	       recv->foreign);
 }
 
+// A peer that did not hear the end gets no answer any more: it had a third of a second for that.
+static void linger(const struct exchange *x)
+{
+	(void)fflush(stdout); // The reader of the result waits for it.
+	for (uint32_t i = 0; i < x->options.linger_s && !stopped; i++)
+		(void)sleep(1); // A signal ends it.
+}
+
 static int run(struct exchange *x)
 {
-	int r = link_open(&x->link, &x->options);
+	int r = link_open(&x->link, x->options.port, &x->options);
 	if (r == 0)
 		r = tally_init(&x->recv.tally, x->options.frames);
 	if (r < 0) {
@@ -360,8 +395,9 @@ static int run(struct exchange *x)
 	x->receives = x->options.mode == MODE_RECV || x->options.mode == MODE_BOTH;
 	x->send.run = (uint32_t)rte_rand();
 	x->send.ready = !x->options.handshake;
-	r = x->options.mode == MODE_LISTEN ? run_listen(x) : run_exchange(x);
+	r = run_exchange(x);
 	print_result(x, r);
+	linger(x);
 	link_close(&x->link);
 	tally_fini(&x->recv.tally);
 	return r == 0 ? 0 : 1;
@@ -379,7 +415,8 @@ int main(int argc, char **argv)
 		return 2;
 	(void)signal(SIGINT, on_signal); // Both signals are valid.
 	(void)signal(SIGTERM, on_signal);
-	const int status = run(&exchange);
+	const bool listens = exchange.options.mode == MODE_LISTEN;
+	const int status = listens ? run_listen(&exchange.options) : run(&exchange);
 	(void)rte_eal_cleanup(); // The process ends.
 	return status;
 }

@@ -27,13 +27,17 @@ struct exchange_options {
 	uint64_t window; // Frames in the air; 0: any number.
 	uint32_t idle_s; // Ends after so long without progress.
 	uint32_t wait_s; // And after so long without a peer.
+	uint32_t
+		linger_s; // Keeps the port for so long after the result, or until it is told to end.
 	uint16_t port;
+	uint16_t ports; // listen: that many, from port on.
 };
 
 // argc and argv as rte_eal_init() left them. Returns 0 or -EINVAL after a message on stderr.
 int exchange_parse(int argc, char **argv, struct exchange_options *ret_options);
 
 #define LINK_BURST 64
+#define LINKS_MAX 32
 
 struct rte_mbuf;
 struct rte_mempool;
@@ -49,7 +53,7 @@ struct link_port {
 };
 
 // Starts the port. Returns 0 or a negative errno after a message on stderr.
-int link_open(struct link_port *link, const struct exchange_options *options);
+int link_open(struct link_port *link, uint16_t port, const struct exchange_options *options);
 void link_close(struct link_port *link);
 
 // Room for this many frames more.

@@ -10,8 +10,11 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RING_SIZE 256
-#define POOL_SIZE 2047
+// Deep rings, because two containers that share a CPU take turns of milliseconds.
+#define RING_SIZE 1024
+#define POOL_SIZE 4095
+#define LISTEN_RING_SIZE 256
+#define LISTEN_POOL_SIZE 1023
 #define POOL_CACHE 128
 
 static int fail(int code, const char *what, uint16_t port)
@@ -27,33 +30,36 @@ static int configure(struct link_port *link, const struct exchange_options *opti
 	if (r < 0)
 		return fail(r, "read the properties", link->port);
 	struct rte_eth_conf conf = {0};
+	const uint16_t ring = options->mode == MODE_LISTEN ? LISTEN_RING_SIZE : RING_SIZE;
 	const uint32_t mtu = options->size - RTE_ETHER_HDR_LEN;
 	if (mtu > RTE_ETHER_MTU)
 		conf.rxmode.mtu = mtu;
 	r = rte_eth_dev_configure(link->port, 1, 1, &conf);
 	if (r < 0)
 		return fail(r, "set the configuration", link->port);
-	r = rte_eth_rx_queue_setup(link->port, 0, RING_SIZE, SOCKET_ID_ANY, NULL, link->pool);
+	r = rte_eth_rx_queue_setup(link->port, 0, ring, SOCKET_ID_ANY, NULL, link->pool);
 	if (r < 0)
 		return fail(r, "set up the receive queue", link->port);
-	r = rte_eth_tx_queue_setup(link->port, 0, RING_SIZE, SOCKET_ID_ANY, NULL);
+	r = rte_eth_tx_queue_setup(link->port, 0, ring, SOCKET_ID_ANY, NULL);
 	if (r < 0)
 		return fail(r, "set up the transmit queue", link->port);
 	r = rte_eth_dev_start(link->port);
 	return r < 0 ? fail(r, "start the device", link->port) : 0;
 }
 
-int link_open(struct link_port *link, const struct exchange_options *options)
+int link_open(struct link_port *link, uint16_t port, const struct exchange_options *options)
 {
-	*link = (struct link_port){.port = options->port};
+	*link = (struct link_port){.port = port};
 	if (!rte_eth_dev_is_valid_port(link->port)) {
 		fprintf(stderr, "exchange: there is no DPDK port %u\n", link->port);
 		return -ENODEV;
 	}
 	const uint32_t room = options->size > 2048 ? options->size : 2048;
+	char name[RTE_MEMPOOL_NAMESIZE];
+	(void)snprintf(name, sizeof(name), "exchange%u", port); // It fits.
 	link->pool = rte_pktmbuf_pool_create(
-		"exchange",
-		POOL_SIZE,
+		name,
+		options->mode == MODE_LISTEN ? LISTEN_POOL_SIZE : POOL_SIZE,
 		POOL_CACHE,
 		0,
 		(uint16_t)(room + RTE_PKTMBUF_HEADROOM),

@@ -21,7 +21,9 @@ static const char usage[] =
 	"  --no-handshake  send without waiting for the receiver\n"
 	"  --idle S        end after S seconds without progress (10); listen: after S seconds\n"
 	"  --wait S        end after S seconds without a peer (30)\n"
-	"  --port N        the DPDK port (0)\n";
+	"  --linger S      keep the port S seconds after the result is printed (0)\n"
+	"  --port N        the DPDK port (0)\n"
+	"  --ports N       listen: that many DPDK ports, one line of output each (1)\n";
 
 static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number)
 {
@@ -88,9 +90,17 @@ static int parse_option(int letter, const char *value, struct exchange_options *
 		r = parse_number(value, 1, 86400, &number);
 		options->wait_s = (uint32_t)number;
 		return r;
+	case 'l':
+		r = parse_number(value, 0, 86400, &number);
+		options->linger_s = (uint32_t)number;
+		return r;
 	case 'n':
-		r = parse_number(value, 0, 31, &number);
+		r = parse_number(value, 0, LINKS_MAX - 1, &number);
 		options->port = (uint16_t)number;
+		return r;
+	case 'm':
+		r = parse_number(value, 1, LINKS_MAX, &number);
+		options->ports = (uint16_t)number;
 		return r;
 	default:
 		return -EINVAL;
@@ -109,7 +119,9 @@ int exchange_parse(int argc, char **argv, struct exchange_options *ret_options)
 		{"no-handshake", no_argument, NULL, 'h'},
 		{"idle", required_argument, NULL, 'i'},
 		{"wait", required_argument, NULL, 't'},
+		{"linger", required_argument, NULL, 'l'},
 		{"port", required_argument, NULL, 'n'},
+		{"ports", required_argument, NULL, 'm'},
 		{NULL, 0, NULL, 0},
 	};
 	struct exchange_options options = {
@@ -119,6 +131,7 @@ int exchange_parse(int argc, char **argv, struct exchange_options *ret_options)
 		.burst = LINK_BURST / 2,
 		.idle_s = 10,
 		.wait_s = 30,
+		.ports = 1,
 	};
 	int r = 0;
 	optind = 1;

@@ -39,9 +39,9 @@ enum frame_verdict frame_check(
 	if (size < sizeof(head))
 		return FRAME_FOREIGN;
 	memcpy(&head, bytes, sizeof(head));
-	if (head.ether_type != htons(FRAME_ETHER_TYPE))
+	if (head.ether_type != htons(FRAME_ETHER_TYPE) || head.magic != MAGIC)
 		return FRAME_FOREIGN;
-	if (head.magic != MAGIC || head.type < FRAME_HELLO || head.type > FRAME_DONE)
+	if (head.type < FRAME_HELLO || head.type > FRAME_DONE)
 		return FRAME_MALFORMED;
 	if (head.type == FRAME_DATA && size_expected != 0 && size != size_expected)
 		return FRAME_MALFORMED;
