@@ -97,6 +97,19 @@ void publish_remove(struct switch_state *sw, struct port *port)
 	free(old);
 }
 
+// Whether workers poll it already: then its notifications are theirs to set.
+static bool is_published(const struct port *port, const struct vring *ring)
+{
+	const struct port_path *path = port->path;
+	for (uint16_t i = 0; path && i < path->rx_count; i++)
+		if (path->rx[i].ring == ring)
+			return true;
+	for (uint16_t i = 0; path && i < path->tx_count; i++)
+		if (path->tx[i].ring == ring)
+			return true;
+	return false;
+}
+
 static void add_queue(struct port *port, struct port_path *path, uint16_t pair, bool is_rx)
 {
 	struct vhost_queue *queue = vhost_conn_queue(port->conn, 2u * pair + (is_rx ? 1 : 0));
@@ -110,7 +123,8 @@ static void add_queue(struct port *port, struct port_path *path, uint16_t pair, 
 		.call_fd = queue->call_fd,
 		.pair = pair,
 	};
-	vring_set_notify(&queue->ring, false); // It is polled from now on.
+	if (!is_published(port, &queue->ring))
+		vring_set_notify(&queue->ring, false); // It is polled from now on.
 }
 
 int publish_add(struct switch_state *sw, struct port *port)
@@ -126,10 +140,9 @@ int publish_add(struct switch_state *sw, struct port *port)
 	}
 	if (path->rx_count + path->tx_count == 0) {
 		free(path);
-		return 0;
+		return 0; // Nothing was published before, for rings that leave are quiesced.
 	}
 	int r = publish(sw, port, path, &old);
-	if (r)
-		free(path);
+	free(r ? path : old);
 	return r;
 }

@@ -121,9 +121,10 @@ static void quiesce(struct vhost_conn *conn)
 
 static void resume(struct vhost_conn *conn)
 {
-	if (!conn->quiesced)
+	if (!conn->quiesced && !conn->grown)
 		return;
 	conn->quiesced = false;
+	conn->grown = false;
 	conn->ops->resume(conn->ctx);
 }
 
@@ -155,7 +156,8 @@ static int update_rings(
 		bool fatal = rule->scope != SCOPE_RINGS;
 		if (!queue_is_due(&conn->queue[i], conn->memory, conn->features))
 			continue;
-		quiesce(conn);
+		// Not live, so no worker knows it: the others need not stop for it.
+		conn->grown = true;
 		int r = queue_update(
 			&conn->queue[i], conn->memory, conn->features, fatal ? err : NULL
 		);

@@ -20,6 +20,7 @@ struct vhost_conn {
 	uint64_t protocol_features;
 	bool has_features; // SET_FEATURES came.
 	bool quiesced;	   // By the message at hand.
+	bool grown;	   // A ring came alive by the message at hand.
 	atomic_bool memory_lost;
 	struct memory *memory; // NULL: none yet.
 	unsigned int queue_count;

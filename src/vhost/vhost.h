@@ -32,7 +32,8 @@ struct vhost_conn_ops {
 	// No worker may use any ring or memory of this connection when this returns. Called before any
 	// change that a worker could see, at most once per message.
 	void (*quiesce)(void *ctx);
-	// The change is done: look at vhost_conn_queue() of every index again. Paired with quiesce.
+	// The change is done: look at vhost_conn_queue() of every index again. Follows every quiesce, and comes
+	// alone when rings came alive and nothing else changed: those that were live go on undisturbed.
 	void (*resume)(void *ctx);
 	// VHOST_USER_SEND_RARP: the guest at this address moved here (vhost-user, SEND_RARP).
 	void (*announce)(void *ctx, const uint8_t mac[MAC_SIZE]);

@@ -17,6 +17,7 @@ struct rig {
 	int result; // Of the connection: not 0 once it broke.
 	unsigned int quiesces;
 	unsigned int resumes;
+	unsigned int grows;
 	bool quiesced;
 	uint8_t announced[MAC_SIZE];
 	unsigned int announces;
