@@ -8,7 +8,7 @@ BUILD := build
 DESTDIR ?=
 export DESTDIR
 
-.PHONY: build demo check install format clean help setup
+.PHONY: build demo check bench install format clean help setup
 
 build: setup
 	@umask 022; [ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
@@ -24,6 +24,9 @@ demo: build
 check: setup
 	@tools/check.sh
 
+bench: build
+	@umask 022; BUILD=$(abspath $(BUILD)) bench/raw
+
 install: build
 	@umask 022; meson install -C $(BUILD) --no-rebuild
 
@@ -38,6 +41,7 @@ help:
 		'make           build (installs missing Debian packages when run by root)' \
 		'make demo      two DPDK containers exchange frames over a Ringway network (root)' \
 		'make check     every check and test; smoke tests with a real engine need root' \
+		'make bench     the switch beside dpdk-testpmd in io mode, in one run, as a ratio' \
 		'make install   install into DESTDIR, under the prefix that meson was set up with' \
 		'make format    clang-format over the C files' \
 		'make clean     remove the build directories'
