@@ -133,8 +133,10 @@ static int start_docker(struct program *p, struct rwy_err *err)
 
 static void add_docker(struct program *p, struct http_table *tables, size_t *count)
 {
-	if (!p->docker)
+	if (!p->docker) {
+		tables[(*count)++] = api_no_docker_routes();
 		return;
+	}
 	p->api.engine = (struct api_engine){
 		.docker = p->docker,
 		.network_create = docker_network_create,

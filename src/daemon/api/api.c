@@ -27,6 +27,31 @@ struct http_table api_routes(struct api *api)
 	return (struct http_table){routes, sizeof(routes) / sizeof(routes[0]), api};
 }
 
+// Containers need an engine's side, which --no-docker leaves out.
+static int no_containers(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	(void)err_set(err, -EAGAIN, "this ringwayd serves no containers: it runs with --no-docker");
+	return err_hint(err, "start it without --no-docker");
+}
+
+static const struct http_route no_docker_routes[] = {
+	{"GET", "/v1/containers", no_containers},
+	{"POST", "/v1/containers", no_containers},
+	{"POST", "/v1/containers/*/settle", no_containers},
+	{"DELETE", "/v1/containers/*", no_containers},
+};
+
+struct http_table api_no_docker_routes(void)
+{
+	return (struct http_table
+	){no_docker_routes, sizeof(no_docker_routes) / sizeof(no_docker_routes[0]), NULL};
+}
+
 int api_version(void *ctx, const struct http_request *request, json_t *reply, struct rwy_err *err)
 {
 	struct api *api = ctx;

@@ -26,3 +26,5 @@ struct api {
 
 // The routes, whose ctx is api; it must outlive the server.
 struct http_table api_routes(struct api *api);
+// What answers for containers where there is no Docker side: unavailable, and why.
+struct http_table api_no_docker_routes(void);
