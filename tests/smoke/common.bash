@@ -62,6 +62,11 @@ has_ports() {
 	[ "$(ports_of "$1" | wc -l)" = "$2" ]
 }
 
+# No container has a place: ringwayd collects them a little after their ports.
+no_places() {
+	[ -z "$(ringway ps --json | jq -r '.. | .key? // empty')" ]
+}
+
 # switch_replaced PID: another one than PID runs.
 switch_replaced() {
 	switch_runs && [ "$(switch_pid)" != "$1" ]

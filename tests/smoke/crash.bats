@@ -22,10 +22,6 @@ teardown() {
 	[ ${#list[@]} = 0 ] || docker rm -f "${list[@]}" >/dev/null
 }
 
-no_places() {
-	[ -z "$(ringway ps --json | jq -r '.. | .key? // empty')" ]
-}
-
 # received_from PORT: frames that the switch took from it.
 received_from() {
 	json stats "$1" -- '.ports[0].rx.frames'

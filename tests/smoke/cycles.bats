@@ -45,6 +45,7 @@ nothing_left() {
 	start 0
 	docker rm -f "$id-c0" >/dev/null
 	poll has_ports fast 0
+	poll no_places
 	snapshot >"$work/before"
 	for ((i = 1; i <= cycles; i++)); do
 		start "$i"
