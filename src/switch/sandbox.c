@@ -10,6 +10,7 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
 int sandbox_drop_privileges(struct rwy_err *err)
 {
@@ -71,7 +72,6 @@ static const int allowed_calls[] = {
 	SCMP_SYS(getpid),
 	SCMP_SYS(gettid),
 	SCMP_SYS(getuid),
-	SCMP_SYS(tgkill),
 	SCMP_SYS(rseq),
 	SCMP_SYS(set_robust_list),
 	SCMP_SYS(getrandom),
@@ -79,54 +79,36 @@ static const int allowed_calls[] = {
 	SCMP_SYS(exit_group),
 };
 
+// Allowed when one argument is right.
+struct conditional {
+	int call;
+	struct scmp_arg_cmp only;
+};
+
 static int add_rules(scmp_filter_ctx filter)
 {
+	const struct conditional conditionals[] = {
+		// Memory may be mapped and protected, but never made executable.
+		{SCMP_SYS(mmap), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+		{SCMP_SYS(mprotect), SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)},
+		// What a received descriptor is; the flag is there for an empty path.
+		{SCMP_SYS(statx), SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)},
+		{SCMP_SYS(newfstatat), SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)},
+		// Flags of received descriptors; not F_SETOWN or leases.
+		{SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFL, 0)},
+		{SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFL, 0)},
+		{SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GETFD, 0)},
+		{SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_SETFD, 0)},
+		{SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS, 0)},
+		// The watchdog's signal, to threads of this process only.
+		{SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)},
+	};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)
 		r = seccomp_rule_add(filter, SCMP_ACT_ALLOW, allowed_calls[i], 0);
-	// Memory may be mapped and protected, but never made executable.
-	if (r == 0)
-		r = seccomp_rule_add(
-			filter,
-			SCMP_ACT_ALLOW,
-			SCMP_SYS(mmap),
-			1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)
-		);
-	if (r == 0)
-		r = seccomp_rule_add(
-			filter,
-			SCMP_ACT_ALLOW,
-			SCMP_SYS(mprotect),
-			1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0)
-		);
-	// What a received descriptor is; the flag is there for an empty path, the descriptor itself.
-	if (r == 0)
-		r = seccomp_rule_add(
-			filter,
-			SCMP_ACT_ALLOW,
-			SCMP_SYS(newfstatat),
-			1,
-			SCMP_A3(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)
-		);
-	if (r == 0)
-		r = seccomp_rule_add(
-			filter,
-			SCMP_ACT_ALLOW,
-			SCMP_SYS(statx),
-			1,
-			SCMP_A2(SCMP_CMP_MASKED_EQ, AT_EMPTY_PATH, AT_EMPTY_PATH)
-		);
-	// Flags of received descriptors; not F_SETOWN or leases.
-	static const int commands[] = {F_GETFL, F_SETFL, F_GETFD, F_SETFD, F_GET_SEALS};
-	for (size_t i = 0; r == 0 && i < sizeof(commands) / sizeof(commands[0]); i++)
-		r = seccomp_rule_add(
-			filter,
-			SCMP_ACT_ALLOW,
-			SCMP_SYS(fcntl),
-			1,
-			SCMP_A1(SCMP_CMP_EQ, (scmp_datum_t)commands[i], 0)
+	for (size_t i = 0; r == 0 && i < sizeof(conditionals) / sizeof(conditionals[0]); i++)
+		r = seccomp_rule_add_array(
+			filter, SCMP_ACT_ALLOW, conditionals[i].call, 1, &conditionals[i].only
 		);
 	return r;
 }
