@@ -79,6 +79,7 @@ int handle_set_owner(struct vhost_conn *conn, struct message *msg, struct rwy_er
 static void stop_queue(struct queue *queue)
 {
 	queue->pub.started = false;
+	queue->has_place = false;
 	fd_close(&queue->pub.kick_fd);
 }
 
@@ -224,6 +225,7 @@ int handle_set_vring_base(struct vhost_conn *conn, struct message *msg, struct r
 	if (base > UINT16_MAX)
 		return err_set(err, -EPROTO, "ring %u at index %u", msg->body.state.index, base);
 	state_queue(conn, msg)->base = (uint16_t)base;
+	state_queue(conn, msg)->has_place = false;
 	return 0;
 }
 

@@ -132,6 +132,9 @@ int queue_update(
 	r = vring_init(&pub->ring, &areas, queue->size, queue->base, &memory->mem);
 	if (r)
 		return err_set(err, r, "ring of %u entries: %s", queue->size, strerror(-r));
+	if (!queue->has_place && queue->base == 0)
+		vring_adopt_used(&pub->ring);
+	queue->has_place = true;
 	// virtio 1.1, 5.1.6.1: without either feature the header has no num_buffers.
 	pub->ring.header_size = features & (FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF) ? 12 : 10;
 	pub->ring.mergeable = features & FEATURE_NET_MRG_RXBUF;

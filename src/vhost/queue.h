@@ -21,6 +21,7 @@ struct queue {
 	struct vhost_queue pub;
 	uint32_t size; // 0: not told yet.
 	uint16_t base; // The next available entry, while the queue is not live.
+	bool has_place; // It ran before, so base is where it stood and not only what the front end believes.
 	bool has_addr;
 	enum queue_order order;
 	uint64_t desc; // User addresses.

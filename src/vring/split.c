@@ -62,6 +62,16 @@ int vring_init(
 	return 0;
 }
 
+void vring_adopt_used(struct vring *ring)
+{
+	uint16_t used = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
+
+	ring->next_avail = used;
+	ring->avail_seen = used;
+	ring->next_used = used;
+	ring->used_shown = used;
+}
+
 void vring_set_notify(struct vring *ring, bool notify)
 {
 	__atomic_store_n(&ring->used->flags, notify ? 0 : USED_F_NO_NOTIFY, __ATOMIC_RELAXED);

@@ -98,6 +98,11 @@ int vring_init(
 	const struct vring_mem *mem
 );
 
+// Goes on from the used index that the ring's own memory shows. For a front end that lost its back end and does
+// not know how far it had come: DPDK's virtio-user as server gives every new one base 0. Nothing is
+// ever left in the air, so the used index is the place. One shared read.
+void vring_adopt_used(struct vring *ring);
+
 // Tells the front end whether to notify us (virtio 1.1, 2.6.10: VIRTQ_USED_F_NO_NOTIFY). Turning
 // notifications on must be followed by another look at the ring.
 void vring_set_notify(struct vring *ring, bool notify);

@@ -65,6 +65,29 @@ static void test_start_and_stop(void **state)
 	rig_fini(&rig);
 }
 
+// A front end that outlived its back end says 0 to the next one (DPDK's virtio-user as server).
+static void test_goes_on_where_a_lost_back_end_stood(void **state)
+{
+	struct front_config config = {.queue_pairs = 1};
+	struct rig rig;
+
+	rig_init(&rig, RIG_CONFIG, &config);
+	rig_start(&rig);
+	struct vhost_queue *queue = vhost_conn_queue(rig.conn, 1);
+	void *used = queue->ring.used;
+	union message_body body;
+	send_state(&rig, MESSAGE_GET_VRING_BASE, 1, 0);
+	assert_int_equal(front_reply(rig.front, MESSAGE_GET_VRING_BASE, &body), 0);
+	((uint16_t *)used)[1] = 700; // virtio 1.1, 2.6.8: flags, then idx.
+	send_state(&rig, MESSAGE_SET_VRING_BASE, 1, 0);
+	send_fd(&rig, MESSAGE_SET_VRING_KICK, 1 | MESSAGE_RING_NOFD, -1);
+	assert_int_equal(rig_pump(&rig), 0);
+	assert_true(queue->live);
+	assert_int_equal(queue->ring.next_avail, 700);
+	assert_int_equal(queue->ring.next_used, 700);
+	rig_fini(&rig);
+}
+
 // "Ring states": without protocol features a ring is enabled from its start.
 static void test_legacy_front_end(void **state)
 {
@@ -358,6 +381,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_start_and_stop),
+		cmocka_unit_test(test_goes_on_where_a_lost_back_end_stood),
 		cmocka_unit_test(test_legacy_front_end),
 		cmocka_unit_test(test_resets),
 		cmocka_unit_test(test_refuses_bad_states),
