@@ -62,6 +62,13 @@ has_ports() {
 	[ "$(ports_of "$1" | wc -l)" = "$2" ]
 }
 
+# exchange_on NETWORK COUNT: so many ports, and all of them send and get frames, so that all of their queues live.
+exchange_on() {
+	local all
+	all=$(json stats -- "[.ports[] | select(.network == \"$id-$1\")]")
+	jq -e --argjson n "$2" 'length == $n and all(.rx.frames > 0 and .tx.frames > 0)' <<<"$all"
+}
+
 # No container has a place: ringwayd collects them a little after their ports.
 no_places() {
 	[ -z "$(ringway ps --json | jq -r '.. | .key? // empty')" ]

@@ -80,7 +80,7 @@ play_all() {
 	local all half problems name result
 	run_exchange a fast $mac_a both -- --peer $mac_b --frames 100000000 --rate 10000 --window 200 --idle 60
 	run_exchange b fast $mac_b both -- --peer $mac_a --frames 100000000 --rate 10000 --window 200 --idle 60
-	poll has_ports fast 2
+	poll exchange_on fast 2
 	switch=$(switch_pid)
 	"$BATS_TEST_DIRNAME/leaks.sh" "$run_dir" "$state_dir" "$(ringwayd_pid)" "$switch" "$driver" >"$work/before"
 
