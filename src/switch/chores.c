@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Regular work of the control thread.
+// Regular work of the control thread: quarantines ports that a worker found broken, and feeds the MAC table with
+// the addresses that it saw.
 #include "switch/chores.h"
 
 #include <rte_ring_elem.h>

@@ -125,7 +125,7 @@ static void deliver_run(
 	uint16_t pair
 )
 {
-	const struct port_path *path = __atomic_load_n(&to->path, __ATOMIC_ACQUIRE);
+	struct port_path *path = __atomic_load_n(&to->path, __ATOMIC_ACQUIRE);
 	uint64_t bytes = 0;
 	uint32_t done = 0;
 	uint32_t skipped = 0;
@@ -134,7 +134,7 @@ static void deliver_run(
 		count_add(&to->counters.drops[DROP_DOWN], count);
 		return;
 	}
-	struct port_queue *queue = (struct port_queue *)&path->tx[pair % path->tx_count];
+	struct port_queue *queue = &path->tx[pair % path->tx_count];
 	while (done < count) {
 		enum vring_drop drop;
 		uint32_t some = vring_deliver(queue->ring, run + done, count - done, &drop);
