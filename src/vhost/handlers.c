@@ -190,14 +190,14 @@ int handle_set_vring_num(struct vhost_conn *conn, struct message *msg, struct rw
 {
 	uint32_t size = msg->body.state.num;
 
-	if (size < VRING_SIZE_MIN || size > VRING_SIZE_MAX || size & (size - 1))
+	if (!vring_size_is_valid(false, size))
 		return err_set(
 			err,
 			-EPROTO,
 			"ring %u of %u entries, not a power of two from %u to %u",
 			msg->body.state.index,
 			size,
-			VRING_SIZE_MIN,
+			VRING_SPLIT_SIZE_MIN,
 			VRING_SIZE_MAX
 		);
 	state_queue(conn, msg)->size = size;

@@ -14,15 +14,8 @@ struct area {
 	const char *name;
 	uint64_t user;
 	uint64_t size;
-	uint64_t align; // virtio 1.1, 2.6
+	uint32_t align;
 	void *host;
-};
-
-enum {
-	AREA_DESC,
-	AREA_AVAIL,
-	AREA_USED,
-	AREA_COUNT
 };
 
 void queue_init(struct queue *queue)
@@ -45,7 +38,7 @@ void queue_suspend(struct queue *queue)
 {
 	if (!queue->pub.live)
 		return;
-	queue->base = queue->pub.ring.next_avail;
+	queue->base = vring_base(&queue->pub.ring);
 	queue->pub.live = false;
 }
 
@@ -76,32 +69,36 @@ static bool areas_overlap(const struct area *a, const struct area *b)
 static int find_areas(
 	const struct queue *queue,
 	const struct memory *memory,
+	const struct vring_config *config,
 	struct vring_areas *ret_areas,
 	struct rwy_err *err
 )
 {
-	uint32_t size = queue->size;
-	struct area areas[AREA_COUNT] = {
-		{"descriptor table", queue->desc, vring_desc_size(size), 16, NULL},
-		{"available ring", queue->avail, vring_avail_size(size), 2, NULL},
-		{"used ring", queue->used, vring_used_size(size), 4, NULL},
+	struct area areas[VRING_AREA_COUNT] = {
+		[VRING_AREA_DESC] = {.name = "descriptor table", .user = queue->desc},
+		[VRING_AREA_AVAIL] = {.name = "available ring", .user = queue->avail},
+		[VRING_AREA_USED] = {.name = "used ring", .user = queue->used},
 	};
 
-	for (int i = 0; i < AREA_COUNT; i++) {
+	for (int i = 0; i < VRING_AREA_COUNT; i++) {
+		areas[i].size = vring_area_size(config, i);
+		areas[i].align = vring_area_align(config, i);
+	}
+	for (int i = 0; i < VRING_AREA_COUNT; i++) {
 		int r = find_area(memory, &areas[i], err);
 		if (r)
 			return r;
 	}
-	for (int i = 0; i < AREA_COUNT; i++) {
-		const struct area *other = &areas[(i + 1) % AREA_COUNT];
+	for (int i = 0; i < VRING_AREA_COUNT; i++) {
+		const struct area *other = &areas[(i + 1) % VRING_AREA_COUNT];
 		if (areas_overlap(&areas[i], other))
 			return err_set(
 				err, -EINVAL, "%s and %s overlap", areas[i].name, other->name
 			);
 	}
-	ret_areas->desc = areas[AREA_DESC].host;
-	ret_areas->avail = areas[AREA_AVAIL].host;
-	ret_areas->used = areas[AREA_USED].host;
+	ret_areas->desc = areas[VRING_AREA_DESC].host;
+	ret_areas->avail = areas[VRING_AREA_AVAIL].host;
+	ret_areas->used = areas[VRING_AREA_USED].host;
 	return 0;
 }
 
@@ -116,6 +113,18 @@ bool queue_is_due(struct queue *queue, const struct memory *memory, uint64_t fea
 		memory->mem.count;
 }
 
+static struct vring_config make_config(const struct queue *queue, uint64_t features)
+{
+	return (struct vring_config){
+		.size = queue->size,
+		.base = queue->base,
+		// virtio 1.1, 5.1.6.1: without either feature the header has no num_buffers.
+		.header_size = features & (FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF) ? 12 : 10,
+		.mergeable = features & FEATURE_NET_MRG_RXBUF,
+		.indirect = features & FEATURE_RING_INDIRECT_DESC,
+	};
+}
+
 int queue_update(
 	struct queue *queue,
 	const struct memory *memory,
@@ -124,21 +133,18 @@ int queue_update(
 )
 {
 	struct vhost_queue *pub = &queue->pub;
+	struct vring_config config = make_config(queue, features);
 	struct vring_areas areas;
 
-	int r = find_areas(queue, memory, &areas, err);
+	int r = find_areas(queue, memory, &config, &areas, err);
 	if (r)
 		return r;
-	r = vring_init(&pub->ring, &areas, queue->size, queue->base, &memory->mem);
+	r = vring_init(&pub->ring, &areas, &config, &memory->mem);
 	if (r)
 		return err_set(err, r, "ring of %u entries: %s", queue->size, strerror(-r));
 	if (!queue->has_place && queue->base == 0)
 		vring_adopt_used(&pub->ring);
 	queue->has_place = true;
-	// virtio 1.1, 5.1.6.1: without either feature the header has no num_buffers.
-	pub->ring.header_size = features & (FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF) ? 12 : 10;
-	pub->ring.mergeable = features & FEATURE_NET_MRG_RXBUF;
-	pub->ring.indirect = features & FEATURE_RING_INDIRECT_DESC;
 	pub->live = true;
 	return 0;
 }

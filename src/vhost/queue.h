@@ -20,7 +20,7 @@ enum queue_order {
 struct queue {
 	struct vhost_queue pub;
 	uint32_t size; // 0: not told yet.
-	uint16_t base; // The next available entry, while the queue is not live.
+	uint32_t base; // Where the ring stands while the queue is not live; as vring_config has it.
 	bool has_place; // It ran before, so base is where it stood and not only what the front end believes.
 	bool has_addr;
 	enum queue_order order;

@@ -26,7 +26,16 @@ struct frame_seg {
 	uint32_t size;
 };
 
-// virtio 1.1, 5.1.6: struct virtio_net_hdr without num_buffers, little endian.
+// virtio 1.1, 5.1.6: flags and gso_type of struct virtio_net_hdr.
+#define FRAME_F_NEEDS_CSUM 1 // Sum from csum_start to the end, into csum_start + csum_offset.
+#define FRAME_F_DATA_VALID 2 // Device to driver: the checksums were found right.
+#define FRAME_GSO_NONE 0
+#define FRAME_GSO_TCPV4 1
+#define FRAME_GSO_UDP 3 // UFO: the datagram is to be cut into IP fragments.
+#define FRAME_GSO_TCPV6 4
+#define FRAME_GSO_ECN 0x80 // Beside a TCP type: the segment has ECN set (CWR in the first only).
+
+// virtio 1.1, 5.1.6: struct virtio_net_hdr without num_buffers, little endian. All zero: nothing is asked for.
 struct frame_offload {
 	uint8_t flags;
 	uint8_t gso_type;
@@ -37,7 +46,8 @@ struct frame_offload {
 };
 
 struct frame {
-	// Private copy of the first head_size bytes: FRAME_HEAD_SIZE, or all of a shorter frame.
+	// Private copy of the first head_size bytes. Of a frame that was taken: FRAME_HEAD_SIZE, or all of a
+	// shorter one. A frame made in software may have more.
 	const uint8_t *head;
 	const struct frame_seg *segs; // The whole frame, the head's bytes included.
 	uint32_t size;		      // Bytes, without virtio-net header and FCS.

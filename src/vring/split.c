@@ -30,15 +30,38 @@ const char *vring_fault_text(enum vring_fault fault)
 	return (unsigned int)fault < VRING_FAULT_COUNT ? fault_text[fault] : "unknown";
 }
 
+// virtio 1.1, 2.6: 16, 6 and 6 bytes and so many an entry; used_event and avail_event lie behind the rings.
+uint64_t vring_area_size(const struct vring_config *config, enum vring_area area)
+{
+	uint64_t size = config->size;
+	uint64_t event = config->event_idx ? 2 : 0;
+
+	switch (area) {
+	case VRING_AREA_DESC:
+		return 16 * size;
+	case VRING_AREA_AVAIL:
+		return 4 + 2 * size + event;
+	default:
+		return 4 + 8 * size + event;
+	}
+}
+
+uint32_t vring_area_align(const struct vring_config *config, enum vring_area area)
+{
+	static const uint32_t align[VRING_AREA_COUNT] = {16, 2, 4};
+	return align[area];
+}
+
 int vring_init(
 	struct vring *ring,
 	const struct vring_areas *areas,
-	uint32_t size,
-	uint16_t base,
+	const struct vring_config *config,
 	const struct vring_mem *mem
 )
 {
-	if (size < VRING_SIZE_MIN || size > VRING_SIZE_MAX || (size & (size - 1)))
+	uint16_t base = (uint16_t)config->base;
+
+	if (config->packed || !vring_size_is_valid(false, config->size))
 		return -EINVAL;
 	if ((uintptr_t)areas->desc % 16 || (uintptr_t)areas->avail % 2 ||
 	    (uintptr_t)areas->used % 4)
@@ -51,15 +74,22 @@ int vring_init(
 		.used = areas->used,
 		.mem = mem,
 		.cache = &mem->region[0],
-		.size = size,
-		.mask = (uint16_t)(size - 1),
+		.size = config->size,
+		.mask = (uint16_t)(config->size - 1),
 		.next_avail = base,
 		.avail_seen = base,
 		.next_used = base,
 		.used_shown = base,
-		.header_size = 12,
+		.header_size = config->header_size,
+		.mergeable = config->mergeable,
+		.indirect = config->indirect,
 	};
 	return 0;
+}
+
+uint32_t vring_base(const struct vring *ring)
+{
+	return ring->next_avail;
 }
 
 void vring_adopt_used(struct vring *ring)
@@ -93,7 +123,7 @@ void vring_show(struct vring *ring)
 	ring->used_shown = ring->next_used;
 }
 
-bool vring_wants_call(const struct vring *ring)
+bool vring_wants_call(struct vring *ring)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	return !(__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) & AVAIL_F_NO_INTERRUPT);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The back end's side of a virtio split ring (virtio 1.1, 2.6): take frames from a front end's
+// The back end's side of a virtio ring, split or packed (virtio 1.1, 2.6 and 2.7): take frames from a front end's
 // transmit ring, deliver frames into a front end's receive ring. Plain memory in and out: no system
 // call, no allocation, no DPDK. Everything in the ring is hostile: each shared field is read once,
 // checked, then used. A ring belongs to one worker, or to the control thread while the port is
@@ -12,9 +12,17 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-// virtio 1.1, 2.6: a power of two. One entry can never hold header and data apart, so 2 is least.
-#define VRING_SIZE_MIN 2
+// Split (virtio 1.1, 2.6): a power of two; one entry can never hold header and data apart, so 2 is least.
+// Packed (2.7): any number.
+#define VRING_SPLIT_SIZE_MIN 2
 #define VRING_SIZE_MAX 32768
+
+static inline bool vring_size_is_valid(bool packed, uint32_t size)
+{
+	if (packed)
+		return size >= 1 && size <= VRING_SIZE_MAX;
+	return size >= VRING_SPLIT_SIZE_MIN && size <= VRING_SIZE_MAX && !(size & (size - 1));
+}
 
 // Why a ring was given up. The port that owns it is quarantined with this reason.
 enum vring_fault {
@@ -44,12 +52,42 @@ enum vring_drop {
 	VRING_DROP_COUNT
 };
 
-// Where a ring's three areas lie in this process (checked and translated by the vhost layer).
+// Where a ring's three areas lie in this process (checked and translated by the vhost layer). virtio 1.1,
+// 2.3: Descriptor Area, Driver Area, Device Area. Of a packed ring avail is the driver's event suppression
+// structure and used the device's (2.7.14).
 struct vring_areas {
 	void *desc;
 	void *avail;
 	void *used;
 };
+
+enum vring_area {
+	VRING_AREA_DESC,
+	VRING_AREA_AVAIL,
+	VRING_AREA_USED,
+	VRING_AREA_COUNT
+};
+
+// How a ring is read: what was negotiated, and where to go on.
+struct vring_config {
+	uint32_t size; // Entries.
+	// The place to go on from (vhost-user, VHOST_USER_SET_VRING_BASE). Split: the available index, and the used
+	// index goes on from there. Packed: bits 0-14 index, bit 15 wrap counter of the next available descriptor; bits
+	// 16-30 and 31 the same of the next used one. Nothing is in the air, so both are the same place; where they
+	// differ, the used one counts, and upper bits that are all zero mean that the front end gave none.
+	uint32_t base;
+	uint8_t header_size; // struct virtio_net_hdr: 12 bytes, or 10 (virtio 1.1, 5.1.6.1 legacy).
+	bool packed;	     // VIRTIO_F_RING_PACKED
+	bool mergeable;	     // VIRTIO_NET_F_MRG_RXBUF
+	bool indirect;	     // VIRTIO_F_RING_INDIRECT_DESC
+	bool event_idx;	     // VIRTIO_F_RING_EVENT_IDX
+	bool in_order;	     // VIRTIO_F_IN_ORDER
+	bool offloads; // A transmit ring whose headers may carry requests (VIRTIO_NET_F_CSUM, _HOST_*).
+};
+
+// Bytes of one of a ring's areas, event words included, and the alignment it needs (virtio 1.1, 2.6 and 2.7).
+uint64_t vring_area_size(const struct vring_config *config, enum vring_area area);
+uint32_t vring_area_align(const struct vring_config *config, enum vring_area area);
 
 struct vring {
 	struct vring_desc_entry *desc;
@@ -63,48 +101,37 @@ struct vring {
 	uint16_t avail_seen; // The front end's index when it was last read.
 	uint16_t next_used;  // The next used entry to write.
 	uint16_t used_shown; // What the front end's view of the used index is.
-	uint8_t header_size; // struct virtio_net_hdr: 12 bytes, or 10 (virtio 1.1, 5.1.6.1 legacy).
-	bool mergeable;	     // VIRTIO_NET_F_MRG_RXBUF was negotiated.
-	bool indirect;	     // VIRTIO_F_RING_INDIRECT_DESC was negotiated.
+	uint8_t header_size; // These as in the configuration.
+	bool mergeable;
+	bool indirect;
 	enum vring_fault fault;
 	uint32_t taken_count; // Chains of the burst in the air, completed by vring_complete().
 	uint16_t taken[FRAME_BURST_MAX];
 };
 
-// Sizes in bytes of a ring's areas (virtio 1.1, 2.6), without the event words.
-static inline uint64_t vring_desc_size(uint32_t size)
-{
-	return 16ull * size;
-}
-static inline uint64_t vring_avail_size(uint32_t size)
-{
-	return 4 + 2ull * size;
-}
-static inline uint64_t vring_used_size(uint32_t size)
-{
-	return 4 + 8ull * size;
-}
-
-// Sets a ring up over its areas. `base` is the available index to go on from (vhost-user,
-// VHOST_USER_SET_VRING_BASE); the used index goes on from the same place, since nothing is in the air. mem must
-// have at least one region and outlive the ring's use; when it changes, the ring is set up anew, since it
-// remembers the region of its last hit. -EINVAL: size, alignment (virtio 1.1, 2.6:
-// 16, 2 and 4 bytes) or mem.
+// Sets a ring up over its areas. mem must have at least one region and outlive the ring's use; when it
+// changes, the ring is set up anew, since it remembers the region of its last hit. -EINVAL: size,
+// alignment, base (a packed index beyond the size) or mem.
 int vring_init(
 	struct vring *ring,
 	const struct vring_areas *areas,
-	uint32_t size,
-	uint16_t base,
+	const struct vring_config *config,
 	const struct vring_mem *mem
 );
 
+// Where the ring stands, in the form of vring_config's base (vhost-user, VHOST_USER_GET_VRING_BASE).
+uint32_t vring_base(const struct vring *ring);
+
 // Goes on from the used index that the ring's own memory shows. For a front end that lost its back end and does
 // not know how far it had come: DPDK's virtio-user as server gives every new one base 0. Nothing is
-// ever left in the air, so the used index is the place. One shared read.
+// ever left in the air, so the used index is the place. One shared read. A packed ring shows no such place: nothing
+// happens.
 void vring_adopt_used(struct vring *ring);
 
-// Tells the front end whether to notify us (virtio 1.1, 2.6.10: VIRTQ_USED_F_NO_NOTIFY). Turning
-// notifications on must be followed by another look at the ring.
+// Tells the front end whether to notify us (virtio 1.1, 2.6.10: VIRTQ_USED_F_NO_NOTIFY or avail_event;
+// 2.7.14: the device's event suppression). Turning notifications on ends with a full fence and must be followed by
+// another look at the ring (vring_has_work): the front end publishes, fences and looks at the wish, so that one of the
+// two sees the other.
 void vring_set_notify(struct vring *ring, bool notify);
 
 // Whether the front end has made something available that was not taken yet; never on a ring with a
@@ -145,6 +172,6 @@ uint32_t vring_deliver(
 // Publishes what was delivered or completed since the last call.
 void vring_show(struct vring *ring);
 
-// Whether the front end wants to be signalled for what was just shown (virtio 1.1, 2.6.7). Called
-// at most once after each vring_show() or vring_complete().
-bool vring_wants_call(const struct vring *ring);
+// Whether the front end wants to be signalled for what was shown since the last call of this (virtio 1.1, 2.6.7:
+// VIRTQ_AVAIL_F_NO_INTERRUPT or used_event; 2.7.14: the driver's event suppression). Full fence, one or two shared reads.
+bool vring_wants_call(struct vring *ring);

@@ -41,12 +41,21 @@ static uint32_t get(struct input *in, uint32_t bytes)
 	return value;
 }
 
+static uint64_t area_size(uint32_t size, enum vring_area area)
+{
+	return vring_area_size(&(struct vring_config){.size = size}, area);
+}
+
 static void guest_start(struct guest *guest, uint32_t options, uint16_t base)
 {
-	insist(vring_init(&guest->ring, &guest->areas, guest->size, base, &guest->mem) == 0);
-	guest->ring.mergeable = options & 1;
-	guest->ring.indirect = options & 2;
-	guest->ring.header_size = options & 4 ? 10 : 12;
+	struct vring_config config = {
+		.size = guest->size,
+		.base = base,
+		.mergeable = options & 1,
+		.indirect = options & 2,
+		.header_size = options & 4 ? 10 : 12,
+	};
+	insist(vring_init(&guest->ring, &guest->areas, &config, &guest->mem) == 0);
 }
 
 // The second region follows the first in the guest only, the fourth follows the third in both.
@@ -69,9 +78,9 @@ static void guest_make(struct guest *guest, struct input *in)
 	guest->apart = options & 8;
 	if (guest->apart)
 		guest->areas = (struct vring_areas
-		){calloc(1, vring_desc_size(guest->size)),
-		  calloc(1, vring_avail_size(guest->size)),
-		  calloc(1, vring_used_size(guest->size))};
+		){calloc(1, area_size(guest->size, VRING_AREA_DESC)),
+		  calloc(1, area_size(guest->size, VRING_AREA_AVAIL)),
+		  calloc(1, area_size(guest->size, VRING_AREA_USED))};
 	else
 		guest->areas = (struct vring_areas
 		){guest->mem.region[0].host,

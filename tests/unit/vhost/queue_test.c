@@ -241,7 +241,8 @@ static void test_area_at_the_end_of_memory(void **state)
 	rig_start(&rig);
 	struct front_region *region = &rig.front->region[0];
 	struct message_ring_addr addr = front_addr_message(rig.front, 1);
-	addr.used = (uintptr_t)region->addr + region->size - vring_used_size(256);
+	addr.used = (uintptr_t)region->addr + region->size -
+		vring_area_size(&(struct vring_config){.size = 256}, VRING_AREA_USED);
 	assert_int_equal(front_request(rig.front, MESSAGE_SET_VRING_ADDR, &addr, sizeof(addr)), 0);
 	assert_int_equal(rig_pump(&rig), 0);
 	assert_true(vhost_conn_queue(rig.conn, 1)->live);

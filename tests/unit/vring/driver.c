@@ -145,15 +145,20 @@ static void write_piece(struct drv_ring *ring, const struct drv_piece *piece, co
 	memcpy(arena->shadow + piece->offset, bytes, piece->size);
 }
 
+static uint64_t area_size(uint32_t size, enum vring_area area)
+{
+	return vring_area_size(&(struct vring_config){.size = size}, area);
+}
+
 struct drv_ring *drv_ring_new(struct drv_memory *memory, uint32_t size, uint16_t base)
 {
 	struct drv_ring *ring = drv_alloc(sizeof(*ring));
 
 	*ring = (struct drv_ring){
 		.areas =
-			{drv_alloc(vring_desc_size(size)),
-			 drv_alloc(vring_avail_size(size)),
-			 drv_alloc(vring_used_size(size))},
+			{drv_alloc(area_size(size, VRING_AREA_DESC)),
+			 drv_alloc(area_size(size, VRING_AREA_AVAIL)),
+			 drv_alloc(area_size(size, VRING_AREA_USED))},
 		.memory = memory,
 		.random = {0x9e3779b97f4a7c15ull + size + base},
 		.size = size,
@@ -161,8 +166,8 @@ struct drv_ring *drv_ring_new(struct drv_memory *memory, uint32_t size, uint16_t
 		.used_idx = base,
 		.free_count = size,
 		.free = drv_alloc(sizeof(uint16_t) * size),
-		.desc_shadow = drv_alloc(vring_desc_size(size)),
-		.avail_shadow = drv_alloc(vring_avail_size(size)),
+		.desc_shadow = drv_alloc(area_size(size, VRING_AREA_DESC)),
+		.avail_shadow = drv_alloc(area_size(size, VRING_AREA_AVAIL)),
 		.chain = drv_alloc(sizeof(struct drv_chain) * size),
 	};
 	((struct vring_avail_ring *)ring->areas.avail)->idx = base;
@@ -194,14 +199,22 @@ void drv_ring_free(struct drv_ring *ring)
 void drv_ring_check(const struct drv_ring *ring)
 {
 	uint32_t size = ring->size;
-	check_same(ring->areas.desc, ring->desc_shadow, vring_desc_size(size), "descriptors");
-	check_same(ring->areas.avail, ring->avail_shadow, vring_avail_size(size), "available");
+	check_same(
+		ring->areas.desc, ring->desc_shadow, area_size(size, VRING_AREA_DESC), "descriptors"
+	);
+	check_same(
+		ring->areas.avail,
+		ring->avail_shadow,
+		area_size(size, VRING_AREA_AVAIL),
+		"available"
+	);
 }
 
 struct vring drv_ring_attach(const struct drv_ring *ring, uint16_t base)
 {
+	struct vring_config config = {.size = ring->size, .base = base, .header_size = 12};
 	struct vring back;
-	assert_int_equal(vring_init(&back, &ring->areas, ring->size, base, &ring->memory->mem), 0);
+	assert_int_equal(vring_init(&back, &ring->areas, &config, &ring->memory->mem), 0);
 	return back;
 }
 

@@ -13,7 +13,8 @@ static int try_init(uint32_t size, uint32_t desc_off, uint32_t avail_off, uint32
 	static struct vring_mem mem = {.count = 1};
 	struct vring_areas areas = {area[0] + desc_off, area[1] + avail_off, area[2] + used_off};
 	struct vring ring;
-	return vring_init(&ring, &areas, size, 0, &mem);
+	struct vring_config config = {.size = size, .header_size = 12};
+	return vring_init(&ring, &areas, &config, &mem);
 }
 
 // virtio 1.1, 2.6: "Queue Size value is always a power of 2. The maximum Queue Size value is 32768."
@@ -22,7 +23,7 @@ static void test_init_refuses_sizes(void **state)
 	static const uint32_t bad[] = {0, 1, 3, 5, 255, 257, 32767, 32769, 65536, UINT32_MAX};
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
 		assert_int_equal(try_init(bad[i], 0, 0, 0), -EINVAL);
-	for (uint32_t size = VRING_SIZE_MIN; size <= VRING_SIZE_MAX; size *= 2)
+	for (uint32_t size = VRING_SPLIT_SIZE_MIN; size <= VRING_SIZE_MAX; size *= 2)
 		assert_int_equal(try_init(size, 0, 0, 0), 0);
 }
 
@@ -43,17 +44,23 @@ static void test_init_refuses_no_memory(void **state)
 	static struct vring_mem mem;
 	struct vring_areas areas = {area, area, area};
 	struct vring ring = {.size = 77};
-	assert_int_equal(vring_init(&ring, &areas, 2, 0, &mem), -EINVAL);
+	struct vring_config config = {.size = 2, .header_size = 12};
+	assert_int_equal(vring_init(&ring, &areas, &config, &mem), -EINVAL);
 	assert_int_equal(ring.size, 77);
 }
 
 // virtio 1.1, 2.6.5, 2.6.6 and 2.6.8.
 static void test_area_sizes(void **state)
 {
-	assert_int_equal(vring_desc_size(256), 4096);
-	assert_int_equal(vring_avail_size(256), 516);
-	assert_int_equal(vring_used_size(256), 2052);
-	assert_int_equal(vring_desc_size(32768), 524288);
+	struct vring_config config = {.size = 256};
+	assert_int_equal(vring_area_size(&config, VRING_AREA_DESC), 4096);
+	assert_int_equal(vring_area_size(&config, VRING_AREA_AVAIL), 516);
+	assert_int_equal(vring_area_size(&config, VRING_AREA_USED), 2052);
+	config.event_idx = true;
+	assert_int_equal(vring_area_size(&config, VRING_AREA_AVAIL), 518);
+	assert_int_equal(vring_area_size(&config, VRING_AREA_USED), 2054);
+	config.size = 32768;
+	assert_int_equal(vring_area_size(&config, VRING_AREA_DESC), 524288);
 }
 
 static void send_and_complete(struct bench *bench, uint32_t count, uint64_t number)
