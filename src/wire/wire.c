@@ -23,6 +23,18 @@ _Static_assert(
 #define WIRE_U32(type, member) FIELD(type, member, FIELD_U32, FIELD_REQUIRED)
 #define WIRE_HEX(type, member) FIELD(type, member, FIELD_HEX64, FIELD_REQUIRED)
 #define WIRE_BOOL(type, member) FIELD(type, member, FIELD_BOOL, FIELD_REQUIRED)
+#define WIRE_LIMIT(type, member)                                                               \
+	{                                                                                      \
+		.name = #member, .kind = FIELD_HEX64, .offset = offsetof(type, limits.member), \
+		.size = sizeof(uint64_t)                                                       \
+	}
+// Absent limits are none.
+#define WIRE_LIMITS(type)                                                               \
+	WIRE_LIMIT(type, rx_bps), WIRE_LIMIT(type, rx_burst), WIRE_LIMIT(type, rx_fps), \
+		WIRE_LIMIT(type, rx_frame_burst), WIRE_LIMIT(type, tx_bps),             \
+		WIRE_LIMIT(type, tx_burst), WIRE_LIMIT(type, tx_fps),                   \
+		WIRE_LIMIT(type, tx_frame_burst), WIRE_LIMIT(type, flood_fps),          \
+		WIRE_LIMIT(type, flood_burst)
 
 static const struct field hello_fields[] = {
 	WIRE_U32(struct wire_hello, version),
@@ -47,6 +59,8 @@ static const struct field port_fields[] = {
 	FIELD(struct wire_port, mac, FIELD_MAC, FIELD_REQUIRED),
 	WIRE_U16(struct wire_port, queues),
 	WIRE_BOOL(struct wire_port, learning),
+	FIELD(struct wire_port, no_offloads, FIELD_BOOL, 0),
+	WIRE_LIMITS(struct wire_port),
 };
 
 static const struct field pong_fields[] = {
@@ -66,18 +80,27 @@ static const struct field drop_fields[] = {
 	WIRE_HEX(struct wire_drop, count),
 };
 
+static const struct field queue_stats_fields[] = {
+	WIRE_U16(struct wire_queue_stats, pair),
+	WIRE_U32(struct wire_queue_stats, core),
+	WIRE_BOOL(struct wire_queue_stats, awake),
+	WIRE_HEX(struct wire_queue_stats, frames),
+};
+
 static const struct field port_stats_fields[] = {
 	WIRE_U32(struct wire_port_stats, port),
 	WIRE_U32(struct wire_port_stats, state),
 	WIRE_HEX(struct wire_port_stats, features),
 	WIRE_U32(struct wire_port_stats, regions),
 	WIRE_HEX(struct wire_port_stats, memory),
+	WIRE_HEX(struct wire_port_stats, own_memory),
 	WIRE_U16(struct wire_port_stats, queues_live),
 	WIRE_HEX(struct wire_port_stats, rx_frames),
 	WIRE_HEX(struct wire_port_stats, rx_bytes),
 	WIRE_HEX(struct wire_port_stats, tx_frames),
 	WIRE_HEX(struct wire_port_stats, tx_bytes),
 	FIELD_LIST(struct wire_port_stats, drops, drop_count, drop_fields),
+	FIELD_LIST(struct wire_port_stats, queues, queue_count, queue_stats_fields),
 	WIRE_STR(struct wire_port_stats, reason, 0),
 };
 
@@ -87,6 +110,9 @@ static const struct field worker_stats_fields[] = {
 	WIRE_HEX(struct wire_worker_stats, idle_cycles),
 	WIRE_HEX(struct wire_worker_stats, turns),
 	WIRE_HEX(struct wire_worker_stats, frames),
+	WIRE_U32(struct wire_worker_stats, queues),
+	WIRE_U32(struct wire_worker_stats, awake),
+	WIRE_HEX(struct wire_worker_stats, sleeps),
 };
 
 static const struct field stats_fields[] = {
@@ -105,6 +131,8 @@ static const struct field state_port_fields[] = {
 	FIELD(struct wire_state_port, mac, FIELD_MAC, FIELD_REQUIRED),
 	WIRE_U16(struct wire_state_port, queues),
 	WIRE_BOOL(struct wire_state_port, learning),
+	FIELD(struct wire_state_port, no_offloads, FIELD_BOOL, 0),
+	WIRE_LIMITS(struct wire_state_port),
 	WIRE_U32(struct wire_state_port, state),
 	WIRE_BOOL(struct wire_state_port, has_listener),
 };

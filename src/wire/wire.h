@@ -24,6 +24,7 @@
 #define WIRE_STATS_PORTS 32 // Ports in one stats reply: a datagram stays far below its limit.
 #define WIRE_STATE_PORTS 32
 #define WIRE_DROPS_MAX 24
+#define WIRE_QUEUES_MAX 16
 #define WIRE_WORKERS_MAX 16
 #define WIRE_PORTS_MAX 4096
 #define WIRE_NETWORKS_MAX 1024
@@ -82,6 +83,15 @@ struct wire_network {
 	uint32_t mtu;
 };
 
+// A port's limits, each 0 for none. rx: what the switch takes from the port; tx: what it delivers to it. A rate is
+// bits or frames a second, a burst bytes or frames (0: a tenth of a second's worth). flood: broadcast, multicast
+// and unknown unicast frames that the port may send, a second.
+struct wire_limits {
+	uint64_t rx_bps, rx_burst, rx_fps, rx_frame_burst;
+	uint64_t tx_bps, tx_burst, tx_fps, tx_frame_burst;
+	uint64_t flood_fps, flood_burst;
+};
+
 struct wire_port {
 	uint32_t port; // 1 .. 2^31-1, chosen by ringwayd, unique, stable over restarts.
 	uint32_t network;
@@ -89,12 +99,15 @@ struct wire_port {
 	uint8_t mac[MAC_SIZE]; // Pinned in the network's MAC table.
 	uint16_t queues;       // Queue pairs.
 	bool learning;	       // Other source addresses are accepted and learned.
+	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
+	struct wire_limits limits;
 };
 
 struct wire_pong {
 	uint32_t workers;
-	uint64_t turns; // Loop turns of the slowest worker; 0x0 growth over seconds means a hang.
-	bool asleep;	// Every worker has nothing to poll, so turns need not grow.
+	uint64_t
+		turns; // Grows from ping to ping unless a worker that is awake stood still: 0x0 growth is a hang.
+	bool asleep; // Every worker has nothing to poll, so turns need not grow.
 };
 
 struct wire_port_event {
@@ -108,23 +121,37 @@ struct wire_drop {
 	uint64_t count;
 };
 
+// A receive queue: frames that the port's front end sends.
+struct wire_queue_stats {
+	uint16_t pair;
+	uint32_t core; // CPU of the worker that polls it.
+	bool awake;    // Polled now; otherwise armed and waiting for a kick.
+	uint64_t frames;
+};
+
 struct wire_port_stats {
 	uint32_t port;
 	uint32_t state;
 	uint64_t features;
 	uint32_t regions;
 	uint64_t memory;      // Bytes of guest memory mapped.
+	uint64_t own_memory;  // Bytes of the switch's own memory for the port.
 	uint16_t queues_live; // Queue pairs that carry frames now.
 	// rx: frames the switch received from the port; tx: frames it delivered to the port.
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
 	uint32_t drop_count;
 	struct wire_drop drops[WIRE_DROPS_MAX]; // Every reason, zero or not.
+	uint32_t queue_count;
+	struct wire_queue_stats queues[WIRE_QUEUES_MAX]; // Those that are live.
 	char reason[160];
 };
 
 struct wire_worker_stats {
 	uint32_t core;
 	uint64_t busy_cycles, idle_cycles, turns, frames;
+	uint32_t queues,
+		awake; // Receive queues that it is in charge of, and those of them that it polls now.
+	uint64_t sleeps; // Times it blocked because nothing was awake.
 };
 
 struct wire_stats {
@@ -145,8 +172,10 @@ struct wire_state_port {
 	uint8_t mac[MAC_SIZE];
 	uint16_t queues;
 	bool learning;
+	bool no_offloads;
 	uint32_t state;
 	bool has_listener;
+	struct wire_limits limits;
 };
 
 struct wire_state {

@@ -26,8 +26,8 @@ static void add_network(struct world *w, uint32_t id, uint32_t mtu)
 
 static void add_port(struct world *w, uint32_t id, uint32_t network, uint8_t mac)
 {
-	w->ports[w->set.port_count++] =
-		(struct wire_port){id, network, "p", {2, 0, 0, 0, 0, mac}, 1, false};
+	w->ports[w->set.port_count++] = (struct wire_port
+	){.port = id, .network = network, .name = "p", .mac = {2, 0, 0, 0, 0, mac}, .queues = 1};
 }
 
 static void wire_up(struct world *w)

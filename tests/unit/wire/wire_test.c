@@ -87,6 +87,22 @@ static void reply(enum wire_op op)
 	out.is_reply = true;
 }
 
+static void fill_limits(struct wire_limits *limits)
+{
+	*limits = (struct wire_limits){
+		.rx_bps = UINT64_MAX,
+		.rx_burst = 1,
+		.rx_fps = UINT64_MAX,
+		.rx_frame_burst = 2,
+		.tx_bps = UINT64_MAX,
+		.tx_burst = 3,
+		.tx_fps = UINT64_MAX,
+		.tx_frame_burst = 4,
+		.flood_fps = UINT64_MAX,
+		.flood_burst = UINT64_MAX,
+	};
+}
+
 static void test_round_trip_requests(void **state)
 {
 	request(WIRE_HELLO);
@@ -101,7 +117,17 @@ static void test_round_trip_requests(void **state)
 	round_trip(false);
 	request(WIRE_PORT_ADD);
 	for (uint32_t fds = 0; fds <= 1; fds++) {
-		out.args.port = (struct wire_port){1, 7, "a", {2, 0, 0, 0, 0, 0xff}, 16, fds == 1};
+		out.args.port = (struct wire_port){
+			.port = 1,
+			.network = 7,
+			.name = "a",
+			.mac = {2, 0, 0, 0, 0, 0xff},
+			.queues = 16,
+			.learning = fds == 1,
+			.no_offloads = fds == 0,
+		};
+		if (fds)
+			fill_limits(&out.args.port.limits);
 		add_fds(fds);
 		round_trip(false);
 	}
@@ -172,8 +198,16 @@ static void test_round_trip_largest_stats(void **state)
 		.more = true,
 	};
 	for (uint32_t i = 0; i < WIRE_WORKERS_MAX; i++)
-		stats->workers[i] = (struct wire_worker_stats
-		){i, UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX};
+		stats->workers[i] = (struct wire_worker_stats){
+			.core = i,
+			.busy_cycles = UINT64_MAX,
+			.idle_cycles = UINT64_MAX,
+			.turns = UINT64_MAX,
+			.frames = UINT64_MAX,
+			.queues = UINT32_MAX,
+			.awake = UINT32_MAX,
+			.sleeps = UINT64_MAX,
+		};
 	for (uint32_t i = 0; i < WIRE_STATS_PORTS; i++) {
 		struct wire_port_stats *port = &stats->ports[i];
 		*port = (struct wire_port_stats){
@@ -182,13 +216,18 @@ static void test_round_trip_largest_stats(void **state)
 			.features = UINT64_MAX,
 			.regions = INT32_MAX,
 			.memory = UINT64_MAX,
+			.own_memory = UINT64_MAX,
 			.queues_live = UINT16_MAX,
 			.rx_frames = UINT64_MAX,
 			.rx_bytes = UINT64_MAX,
 			.tx_frames = UINT64_MAX,
 			.tx_bytes = UINT64_MAX,
 			.drop_count = WIRE_DROPS_MAX,
+			.queue_count = WIRE_QUEUES_MAX,
 		};
+		for (uint32_t j = 0; j < WIRE_QUEUES_MAX; j++)
+			port->queues[j] =
+				(struct wire_queue_stats){j, UINT16_MAX, true, UINT64_MAX};
 		fill_name(port->reason, sizeof(port->reason), 'r');
 		for (uint32_t j = 0; j < WIRE_DROPS_MAX; j++) {
 			fill_name(port->drops[j].reason, sizeof(port->drops[j].reason), 'd');
@@ -218,6 +257,7 @@ static void test_round_trip_largest_state(void **state)
 			.has_listener = i % 2 == 0,
 		};
 		fill_name(page->ports[i].name, WIRE_NAME_SIZE, 'p');
+		fill_limits(&page->ports[i].limits);
 	}
 	add_fds(WIRE_STATE_PORTS / 2);
 	round_trip(true);
