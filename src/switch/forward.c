@@ -109,9 +109,9 @@ static struct judged judge(struct worker *worker, struct port *port, const struc
 
 static void touch(struct worker *worker, struct port_queue *queue)
 {
-	if (queue->touched)
+	if (queue->touched[worker->index])
 		return;
-	queue->touched = true;
+	queue->touched[worker->index] = true;
 	worker->touched[worker->touched_count++] = queue;
 }
 
@@ -212,7 +212,7 @@ static void show_touched(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->touched_count; i++) {
 		struct port_queue *queue = worker->touched[i];
-		queue->touched = false;
+		queue->touched[worker->index] = false;
 		vring_show(queue->ring);
 		if (vring_wants_call(queue->ring))
 			call_front_end(worker, queue);
@@ -238,13 +238,12 @@ static void count_received(
 		count_add(&port->counters.drops[DROP_LONG], drops[VRING_DROP_LONG]);
 }
 
-uint32_t forward_queue(struct worker *worker, struct port_queue *queue)
+uint32_t forward_queue(struct worker *worker, struct port_queue *queue, uint32_t max)
 {
 	struct vring *ring = queue->ring;
 	uint64_t drops[VRING_DROP_COUNT] = {0};
 
-	(void
-	)vring_take(ring, &worker->burst, FRAME_BURST_MAX, drops); // The count is in the burst.
+	(void)vring_take(ring, &worker->burst, max, drops); // The count is in the burst.
 	if (__builtin_expect(ring->fault != VRING_FAULT_NONE, 0))
 		report_fault(worker, queue->port, ring->fault);
 	uint32_t taken = ring->taken_count;

@@ -116,7 +116,7 @@ static int make_worker(struct switch_state *sw, unsigned int core, struct rwy_er
 	);
 	if (worker->wake_fd < 0 || worker->fault_fd < 0 || !worker->learn_ring)
 		return err_set(err, -ENOMEM, "cannot make the worker: %s", strerror(errno));
-	if (rte_rcu_qsbr_thread_register(sw->qsbr, worker->reader))
+	if (rte_rcu_qsbr_thread_register(sw->qsbr, worker->index))
 		return err_set(err, -EINVAL, "cannot register the worker with RCU");
 	return 0;
 }

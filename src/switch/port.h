@@ -18,11 +18,14 @@ enum drop_reason {
 	DROP_LONG,    // Longer than any frame, or in too many pieces.
 	DROP_SOURCE,  // A source address that the port may not use.
 	DROP_MTU,     // Longer than the network's MTU allows.
+	DROP_OFFLOAD, // A checksum or segmentation request that is not sound, or was not negotiated.
+	DROP_FLOOD,   // More frames to everybody than the port may send.
 	DROP_LOCAL,   // Its destination lies behind the port it came from.
 	DROP_NO_PORT, // No port to go to.
 	DROP_DOWN,    // The destination's front end is not running.
 	DROP_FULL,    // The destination had no receive buffer.
 	DROP_BUFFER,  // The destination's receive buffer was too small.
+	DROP_RATE,    // More than the destination's limit.
 	DROP_COUNT
 };
 
@@ -37,18 +40,25 @@ struct port_counters {
 
 struct port;
 
-// One ring as a worker uses it. Constant while published, but for the ring itself, which belongs to
-// the worker then.
+// One ring as workers use it. Constant while published, but for the ring itself and the members that say otherwise.
+// A receive queue (rx) belongs to one worker. A transmit queue (tx) is written by any worker; `lock` guards its ring
+// where there are several.
 struct port_queue {
 	struct port *port;
 	struct vring *ring;
-	int call_fd;
+	int call_fd; // -1: the front end polls.
+	int kick_fd; // -1: the front end asks to be polled.
 	uint16_t pair;
-	bool touched; // Delivered to in this burst and not shown yet.
+	bool lock; // tx: taken with acquire, given with release.
+	bool touched
+		[WIRE_WORKERS_MAX]; // tx: delivered to in the worker's burst and not shown yet; each worker's own.
 };
 
 // A port's live queues. Published as a whole, freed after a grace period.
 struct port_path {
+	uint32_t
+		asks; // OFFLOAD_*: requests that its front end may make (VIRTIO_NET_F_CSUM, _HOST_*).
+	uint32_t accepts;  // OFFLOAD_*: requests that it takes over (VIRTIO_NET_F_GUEST_*).
 	uint16_t rx_count; // Guest transmit rings: the switch receives.
 	uint16_t tx_count; // Guest receive rings: the switch transmits.
 	struct port_queue rx[VHOST_QUEUE_PAIRS_MAX];

@@ -121,6 +121,7 @@ static void add_queue(struct port *port, struct port_path *path, uint16_t pair, 
 		.port = port,
 		.ring = &queue->ring,
 		.call_fd = queue->call_fd,
+		.kick_fd = queue->kick_fd,
 		.pair = pair,
 	};
 	if (!is_published(port, &queue->ring))

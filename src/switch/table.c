@@ -13,11 +13,14 @@ static const char *const drop_text[DROP_COUNT] = {
 	[DROP_LONG] = "long",
 	[DROP_SOURCE] = "source_address",
 	[DROP_MTU] = "mtu",
+	[DROP_OFFLOAD] = "offload",
+	[DROP_FLOOD] = "flood_rate",
 	[DROP_LOCAL] = "same_port",
 	[DROP_NO_PORT] = "no_port",
 	[DROP_DOWN] = "port_down",
 	[DROP_FULL] = "ring_full",
 	[DROP_BUFFER] = "buffer_too_small",
+	[DROP_RATE] = "rate",
 };
 
 _Static_assert(DROP_COUNT <= WIRE_DROPS_MAX, "every reason fits a stats message");

@@ -28,12 +28,12 @@ static void sleep_until_woken(struct worker *worker)
 {
 	eventfd_t value;
 
-	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->reader);
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->index);
 	__atomic_store_n(&worker->asleep, true, __ATOMIC_RELEASE);
 	while (eventfd_read(worker->wake_fd, &value) && errno == EINTR)
 		;
 	__atomic_store_n(&worker->asleep, false, __ATOMIC_RELEASE);
-	rte_rcu_qsbr_thread_online(worker->qsbr, worker->reader);
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->index);
 }
 
 static uint32_t poll_once(struct worker *worker, const struct poll_list *list)
@@ -41,7 +41,7 @@ static uint32_t poll_once(struct worker *worker, const struct poll_list *list)
 	uint32_t taken = 0;
 
 	for (uint32_t i = 0; i < list->count; i++)
-		taken += forward_queue(worker, list->queue[i]);
+		taken += forward_queue(worker, list->queue[i], FRAME_BURST_MAX);
 	return taken;
 }
 
@@ -52,9 +52,9 @@ int worker_main(void *arg)
 
 	__atomic_store_n(&worker->tid, gettid(), __ATOMIC_RELEASE);
 	worker->next_second = start + worker->tsc_hz;
-	rte_rcu_qsbr_thread_online(worker->qsbr, worker->reader);
+	rte_rcu_qsbr_thread_online(worker->qsbr, worker->index);
 	while (!__atomic_load_n(&worker->stop, __ATOMIC_ACQUIRE)) {
-		rte_rcu_qsbr_quiescent(worker->qsbr, worker->reader);
+		rte_rcu_qsbr_quiescent(worker->qsbr, worker->index);
 		fdb_cache_refresh(worker->fdb, &worker->cache);
 		const struct poll_list *list = __atomic_load_n(&worker->poll, __ATOMIC_ACQUIRE);
 		if (!list || list->count == 0) {
@@ -72,6 +72,6 @@ int worker_main(void *arg)
 		if (!taken)
 			rte_pause();
 	}
-	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->reader);
+	rte_rcu_qsbr_thread_offline(worker->qsbr, worker->index);
 	return 0;
 }

@@ -32,10 +32,11 @@ struct worker {
 	struct rte_ring *learn_ring; // struct learn_post, single producer and consumer.
 	struct rte_rcu_qsbr *qsbr;
 	const struct fdb *fdb;
-	unsigned int core;   // The CPU it runs on.
-	unsigned int reader; // Its number with qsbr.
-	int wake_fd;	     // eventfd: the control thread wakes a sleeping worker.
-	int fault_fd;	     // eventfd: the worker reports a port's fault.
+	unsigned int core;  // The CPU it runs on.
+	unsigned int index; // 0 .. WIRE_WORKERS_MAX - 1; also its number with qsbr.
+	bool guarded;	    // There are several workers: destination queues have to be locked.
+	int wake_fd;	    // eventfd: the control thread wakes a sleeping worker.
+	int fault_fd;	    // eventfd: the worker reports a port's fault.
 	bool stop;
 	bool asleep;	      // Nothing to poll.
 	int tid;	      // Linux thread id, for the watchdog's signal.
@@ -44,6 +45,7 @@ struct worker {
 
 	// The worker's own.
 	uint32_t now_s;
+	uint64_t now;	      // TSC, read before each queue is polled.
 	uint64_t next_second; // TSC.
 	uint64_t tsc_hz;
 	struct fdb_cache cache;

@@ -178,7 +178,7 @@ void rig_refill(struct rig_end *end, uint32_t count)
 uint32_t rig_forward(struct rig *rig, struct rig_end *end)
 {
 	fdb_cache_refresh(rig->fdb, &rig->worker->cache);
-	return forward_queue(rig->worker, &end->path.rx[0]);
+	return forward_queue(rig->worker, &end->path.rx[0], FRAME_BURST_MAX);
 }
 
 int rig_receive(struct rig_end *end)
