@@ -45,7 +45,7 @@ struct vhost_conn *vhost_conn_new(
 	conn->ctx = ctx;
 	conn->queue_count = 2u * config->queue_pairs;
 	for (unsigned int i = 0; i < VHOST_QUEUES_MAX; i++)
-		queue_init(&conn->queue[i]);
+		queue_init(&conn->queue[i], i % 2); // vhost.h: odd ones are transmit queues.
 	return conn;
 }
 

@@ -6,6 +6,7 @@
 
 #include "base/cleanup.h"
 #include "vhost/conn.h"
+#include "vhost/offer.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,17 +21,6 @@
 // IPv4's least MTU (virtio 1.1, 5.1.4.1: 68 to 65535).
 #define MTU_MIN 68
 
-static uint64_t offered_features(const struct vhost_conn *conn)
-{
-	uint64_t features = FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF | FEATURE_RING_INDIRECT_DESC |
-		FEATURE_ANY_LAYOUT | FEATURE_NET_GUEST_ANNOUNCE | FEATURE_PROTOCOL_FEATURES;
-	if (conn->config.queue_pairs > 1)
-		features |= FEATURE_NET_MQ;
-	if (conn->config.mtu)
-		features |= FEATURE_NET_MTU;
-	return features;
-}
-
 static struct queue *state_queue(struct vhost_conn *conn, const struct message *msg)
 {
 	return &conn->queue[msg->body.state.index];
@@ -43,7 +33,7 @@ static struct queue *fd_queue(struct vhost_conn *conn, const struct message *msg
 
 int handle_get_features(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
-	msg->body.u64 = offered_features(conn);
+	msg->body.u64 = offer_features(&conn->config);
 	return 0;
 }
 
@@ -55,16 +45,35 @@ static bool any_started(const struct vhost_conn *conn)
 	return false;
 }
 
+// Rings that were started before their form was known.
+static int check_started(const struct vhost_conn *conn, uint64_t features, struct rwy_err *err)
+{
+	for (unsigned int i = 0; i < conn->queue_count; i++) {
+		const struct queue *queue = &conn->queue[i];
+		if (!queue->pub.started || !queue->size)
+			continue;
+		int r = queue_check(queue, features, err);
+		if (r) {
+			(void)err_prefix(err, "ring %u: ", i); // Only adds text.
+			return r;
+		}
+	}
+	return 0;
+}
+
 int handle_set_features(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
 	uint64_t features = msg->body.u64;
-	uint64_t alien = features & ~offered_features(conn);
 
-	if (alien)
-		return err_set(err, -EPROTO, "features 0x%" PRIx64 " were not offered", alien);
+	int r = offer_check(features, offer_features(&conn->config), err);
+	if (r)
+		return r;
 	// They say how the rings are read (virtio 1.1, 3.1.1: negotiated before any ring is used).
 	if (conn->has_features && features != conn->features && any_started(conn))
 		return err_set(err, -EPROTO, "features changed while a ring is running");
+	r = check_started(conn, features, err);
+	if (r)
+		return r;
 	conn->features = features;
 	conn->has_features = true;
 	return 0;
@@ -88,7 +97,7 @@ static void stop_queue(struct queue *queue)
 int handle_reset_owner(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
 	for (unsigned int i = 0; i < conn->queue_count; i++) {
-		if (conn->features & FEATURE_PROTOCOL_FEATURES)
+		if (conn->features & VHOST_FEATURE_PROTOCOL_FEATURES)
 			conn->queue[i].order = QUEUE_ORDER_DISABLE;
 		else
 			stop_queue(&conn->queue[i]);
@@ -185,21 +194,18 @@ int handle_rem_mem_reg(struct vhost_conn *conn, struct message *msg, struct rwy_
 	return memory_remove(conn->memory, &msg->body.slot.region, err);
 }
 
-// virtio 1.1, 2.6: a power of two. Judged before anything changes.
+// Judged before anything changes. Before the ring's form is known, whatever any form allows may come; it is judged
+// again when the ring goes live.
 int handle_set_vring_num(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
 	uint32_t size = msg->body.state.num;
+	bool packed = !conn->has_features || conn->features & VHOST_FEATURE_RING_PACKED;
+	int r = queue_check_size(size, packed, err);
 
-	if (!vring_size_is_valid(false, size))
-		return err_set(
-			err,
-			-EPROTO,
-			"ring %u of %u entries, not a power of two from %u to %u",
-			msg->body.state.index,
-			size,
-			VRING_SPLIT_SIZE_MIN,
-			VRING_SIZE_MAX
-		);
+	if (r) {
+		(void)err_prefix(err, "ring %u: ", msg->body.state.index); // Only adds text.
+		return r;
+	}
 	state_queue(conn, msg)->size = size;
 	return 0;
 }
@@ -218,14 +224,19 @@ int handle_set_vring_addr(struct vhost_conn *conn, struct message *msg, struct r
 	return 0;
 }
 
+// A split ring's index has 16 bits; a packed one's place has 32 (vhost-user, "SET_VRING_BASE"), and depends on the
+// size, which may follow.
 int handle_set_vring_base(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
 	uint32_t base = msg->body.state.num;
+	struct queue *queue = state_queue(conn, msg);
+	bool split = conn->has_features && !(conn->features & VHOST_FEATURE_RING_PACKED);
 
-	if (base > UINT16_MAX)
+	if (split && base > UINT16_MAX)
 		return err_set(err, -EPROTO, "ring %u at index %u", msg->body.state.index, base);
-	state_queue(conn, msg)->base = (uint16_t)base;
-	state_queue(conn, msg)->has_place = false;
+	queue->base = base;
+	queue->has_base = true;
+	queue->has_place = false;
 	return 0;
 }
 
@@ -235,7 +246,7 @@ int handle_get_vring_base(struct vhost_conn *conn, struct message *msg, struct r
 	struct queue *queue = state_queue(conn, msg);
 
 	stop_queue(queue);
-	msg->body.state.num = queue->base;
+	msg->body.state.num = queue_base(queue, conn->features);
 	return 0;
 }
 

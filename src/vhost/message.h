@@ -56,16 +56,6 @@ enum message_request {
 #define PROTOCOL_RESET_DEVICE (1ull << 13)
 #define PROTOCOL_CONFIGURE_MEM_SLOTS (1ull << 15)
 
-// Virtio features that are offered (virtio 1.1, 5.1.3 and 6), and vhost-user's own bit.
-#define FEATURE_NET_MTU (1ull << 3)
-#define FEATURE_NET_MRG_RXBUF (1ull << 15)
-#define FEATURE_NET_GUEST_ANNOUNCE (1ull << 21)
-#define FEATURE_NET_MQ (1ull << 22)
-#define FEATURE_ANY_LAYOUT (1ull << 27)
-#define FEATURE_RING_INDIRECT_DESC (1ull << 28)
-#define FEATURE_PROTOCOL_FEATURES (1ull << 30)
-#define FEATURE_VERSION_1 (1ull << 32)
-
 struct message_header {
 	uint32_t request;
 	uint32_t flags;

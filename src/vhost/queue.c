@@ -9,6 +9,10 @@
 #include <inttypes.h>
 #include <string.h>
 
+// Half a packed ring's place (vring_config's base).
+#define PLACE_INDEX_MASK 0x7fffu
+#define PLACE_WRAP 0x8000u
+
 // One of a ring's three areas.
 struct area {
 	const char *name;
@@ -18,9 +22,10 @@ struct area {
 	void *host;
 };
 
-void queue_init(struct queue *queue)
+void queue_init(struct queue *queue, bool transmit)
 {
 	memset(queue, 0, sizeof(*queue));
+	queue->transmit = transmit;
 	queue->pub.kick_fd = -1;
 	queue->pub.call_fd = -1;
 	queue->pub.err_fd = -1;
@@ -31,7 +36,7 @@ void queue_fini(struct queue *queue)
 	fd_close(&queue->pub.kick_fd);
 	fd_close(&queue->pub.call_fd);
 	fd_close(&queue->pub.err_fd);
-	queue_init(queue);
+	queue_init(queue, queue->transmit);
 }
 
 void queue_suspend(struct queue *queue)
@@ -39,7 +44,50 @@ void queue_suspend(struct queue *queue)
 	if (!queue->pub.live)
 		return;
 	queue->base = vring_base(&queue->pub.ring);
+	queue->has_base = true;
 	queue->pub.live = false;
+}
+
+int queue_check_size(uint32_t size, bool packed, struct rwy_err *err)
+{
+	if (vring_size_is_valid(packed, size))
+		return 0;
+	if (packed) // virtio 1.1, 2.7: any number.
+		return err_set(err, -EPROTO, "%u entries, not from 1 to %u", size, VRING_SIZE_MAX);
+	return err_set(
+		err,
+		-EPROTO,
+		"%u entries, not a power of two from %u to %u",
+		size,
+		VRING_SPLIT_SIZE_MIN,
+		VRING_SIZE_MAX
+	);
+}
+
+// vhost-user, "SET_VRING_BASE": of a packed ring each half has an index below a wrap counter. An upper half of
+// zeros is none.
+int queue_check(const struct queue *queue, uint64_t features, struct rwy_err *err)
+{
+	bool packed = features & VHOST_FEATURE_RING_PACKED;
+	uint32_t base = queue_base(queue, features);
+	int r = queue_check_size(queue->size, packed, err);
+
+	if (r)
+		return r;
+	uint32_t avail = packed ? base & PLACE_INDEX_MASK : base;
+	uint32_t used = packed ? base >> 16 & PLACE_INDEX_MASK : 0;
+	uint32_t index = avail > used ? avail : used;
+	if (packed ? index >= queue->size : index > UINT16_MAX)
+		return err_set(err, -EPROTO, "%u entries, at index %u", queue->size, index);
+	return 0;
+}
+
+// virtio 1.1, 2.7.1: both wrap counters of a packed ring begin with 1.
+uint32_t queue_base(const struct queue *queue, uint64_t features)
+{
+	if (queue->has_base || !(features & VHOST_FEATURE_RING_PACKED))
+		return queue->base;
+	return PLACE_WRAP | PLACE_WRAP << 16;
 }
 
 static int find_area(const struct memory *memory, struct area *area, struct rwy_err *err)
@@ -74,13 +122,18 @@ static int find_areas(
 	struct rwy_err *err
 )
 {
+	static const char *const names[2][VRING_AREA_COUNT] = {
+		{"descriptor table", "available ring", "used ring"},
+		{"descriptor ring", "driver event area", "device event area"}, // virtio 1.1, 2.7
+	};
 	struct area areas[VRING_AREA_COUNT] = {
-		[VRING_AREA_DESC] = {.name = "descriptor table", .user = queue->desc},
-		[VRING_AREA_AVAIL] = {.name = "available ring", .user = queue->avail},
-		[VRING_AREA_USED] = {.name = "used ring", .user = queue->used},
+		[VRING_AREA_DESC] = {.user = queue->desc},
+		[VRING_AREA_AVAIL] = {.user = queue->avail},
+		[VRING_AREA_USED] = {.user = queue->used},
 	};
 
 	for (int i = 0; i < VRING_AREA_COUNT; i++) {
+		areas[i].name = names[config->packed][i];
 		areas[i].size = vring_area_size(config, i);
 		areas[i].align = vring_area_align(config, i);
 	}
@@ -107,8 +160,9 @@ bool queue_is_due(struct queue *queue, const struct memory *memory, uint64_t fea
 	struct vhost_queue *pub = &queue->pub;
 
 	// "Ring states": enabled from the start where protocol features were not negotiated.
-	pub->enabled = queue->order == QUEUE_ORDER_NONE ? !(features & FEATURE_PROTOCOL_FEATURES)
-							: queue->order == QUEUE_ORDER_ENABLE;
+	pub->enabled = queue->order == QUEUE_ORDER_NONE
+		? !(features & VHOST_FEATURE_PROTOCOL_FEATURES)
+		: queue->order == QUEUE_ORDER_ENABLE;
 	return pub->started && pub->enabled && queue->size && queue->has_addr && memory &&
 		memory->mem.count;
 }
@@ -117,11 +171,16 @@ static struct vring_config make_config(const struct queue *queue, uint64_t featu
 {
 	return (struct vring_config){
 		.size = queue->size,
-		.base = queue->base,
+		.base = queue_base(queue, features),
 		// virtio 1.1, 5.1.6.1: without either feature the header has no num_buffers.
-		.header_size = features & (FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF) ? 12 : 10,
-		.mergeable = features & FEATURE_NET_MRG_RXBUF,
-		.indirect = features & FEATURE_RING_INDIRECT_DESC,
+		.header_size =
+			features & (VHOST_FEATURE_VERSION_1 | VHOST_FEATURE_MRG_RXBUF) ? 12 : 10,
+		.mergeable = features & VHOST_FEATURE_MRG_RXBUF,
+		.packed = features & VHOST_FEATURE_RING_PACKED,
+		.indirect = features & VHOST_FEATURE_RING_INDIRECT_DESC,
+		.event_idx = features & VHOST_FEATURE_RING_EVENT_IDX,
+		.in_order = features & VHOST_FEATURE_IN_ORDER,
+		.offloads = queue->transmit && features & VHOST_FEATURES_HOST,
 	};
 }
 
@@ -136,7 +195,9 @@ int queue_update(
 	struct vring_config config = make_config(queue, features);
 	struct vring_areas areas;
 
-	int r = find_areas(queue, memory, &config, &areas, err);
+	int r = queue_check(queue, features, err);
+	if (!r)
+		r = find_areas(queue, memory, &config, &areas, err);
 	if (r)
 		return r;
 	r = vring_init(&pub->ring, &areas, &config, &memory->mem);

@@ -21,6 +21,8 @@ struct queue {
 	struct vhost_queue pub;
 	uint32_t size; // 0: not told yet.
 	uint32_t base; // Where the ring stands while the queue is not live; as vring_config has it.
+	bool transmit; // The front end sends on it.
+	bool has_base; // It was told, or it ran before.
 	bool has_place; // It ran before, so base is where it stood and not only what the front end believes.
 	bool has_addr;
 	enum queue_order order;
@@ -29,19 +31,26 @@ struct queue {
 	uint64_t used;
 };
 
-void queue_init(struct queue *queue);
+void queue_init(struct queue *queue, bool transmit);
 // Closes its descriptors. The queue is as after queue_init() then.
 void queue_fini(struct queue *queue);
 
 // Takes the ring from the workers, who must not be using it any more. Keeps its place.
 void queue_suspend(struct queue *queue);
 
+// Whether a ring may have so many entries: 0 or -EPROTO.
+int queue_check_size(uint32_t size, bool packed, struct rwy_err *err);
+// Whether a ring may have its size and stand where it stands, by the negotiated features: 0 or -EPROTO.
+int queue_check(const struct queue *queue, uint64_t features, struct rwy_err *err);
+// Where a queue that is not live stands (vring_config's base).
+uint32_t queue_base(const struct queue *queue, uint64_t features);
+
 // Notes whether the queue is enabled. Whether it should be live: started, enabled, and all that it needs
 // was told. `features` are the negotiated ones; memory may be NULL.
 bool queue_is_due(struct queue *queue, const struct memory *memory, uint64_t features);
 
-// Makes a queue that is due, and suspended, live. -EINVAL when that cannot be: its areas lie
-// outside of memory, overlap or are misaligned.
+// Makes a queue that is due, and suspended, live. -EPROTO for a size or a place that a ring of its form cannot have;
+// -EINVAL when its areas lie outside of memory, overlap or are misaligned.
 int queue_update(
 	struct queue *queue,
 	const struct memory *memory,

@@ -14,6 +14,38 @@
 #define VHOST_QUEUE_PAIRS_MAX 16
 #define VHOST_QUEUES_MAX (2 * VHOST_QUEUE_PAIRS_MAX)
 
+// Feature bits by the specification's names (virtio 1.1, 5.1.3 and 6), as vhost_conn_features() has them.
+#define VHOST_FEATURE_CSUM (1ull << 0)
+#define VHOST_FEATURE_GUEST_CSUM (1ull << 1)
+#define VHOST_FEATURE_MTU (1ull << 3)
+#define VHOST_FEATURE_GUEST_TSO4 (1ull << 7)
+#define VHOST_FEATURE_GUEST_TSO6 (1ull << 8)
+#define VHOST_FEATURE_GUEST_ECN (1ull << 9)
+#define VHOST_FEATURE_GUEST_UFO (1ull << 10)
+#define VHOST_FEATURE_HOST_TSO4 (1ull << 11)
+#define VHOST_FEATURE_HOST_TSO6 (1ull << 12)
+#define VHOST_FEATURE_HOST_ECN (1ull << 13)
+#define VHOST_FEATURE_HOST_UFO (1ull << 14)
+#define VHOST_FEATURE_MRG_RXBUF (1ull << 15)
+#define VHOST_FEATURE_GUEST_ANNOUNCE (1ull << 21)
+#define VHOST_FEATURE_MQ (1ull << 22)
+#define VHOST_FEATURE_ANY_LAYOUT (1ull << 27)
+#define VHOST_FEATURE_RING_INDIRECT_DESC (1ull << 28)
+#define VHOST_FEATURE_RING_EVENT_IDX (1ull << 29)
+#define VHOST_FEATURE_PROTOCOL_FEATURES (1ull << 30) // vhost-user's own.
+#define VHOST_FEATURE_VERSION_1 (1ull << 32)
+#define VHOST_FEATURE_RING_PACKED (1ull << 34)
+#define VHOST_FEATURE_IN_ORDER (1ull << 35)
+
+// What a front end may ask for in the header of a frame that it sends, and what it takes in the header of one that it
+// receives.
+#define VHOST_FEATURES_HOST                                                       \
+	(VHOST_FEATURE_CSUM | VHOST_FEATURE_HOST_TSO4 | VHOST_FEATURE_HOST_TSO6 | \
+	 VHOST_FEATURE_HOST_ECN | VHOST_FEATURE_HOST_UFO)
+#define VHOST_FEATURES_GUEST                                                              \
+	(VHOST_FEATURE_GUEST_CSUM | VHOST_FEATURE_GUEST_TSO4 | VHOST_FEATURE_GUEST_TSO6 | \
+	 VHOST_FEATURE_GUEST_ECN | VHOST_FEATURE_GUEST_UFO)
+
 // One virtqueue. virtio 1.1, 5.1.2: even indices are the front end's receive queues (we deliver),
 // odd ones its transmit queues (we take).
 struct vhost_queue {
@@ -42,6 +74,7 @@ struct vhost_conn_ops {
 struct vhost_conn_config {
 	uint16_t queue_pairs; // 1 .. VHOST_QUEUE_PAIRS_MAX; offered with VIRTIO_NET_F_MQ when > 1.
 	uint16_t mtu;	      // VIRTIO_NET_F_MTU: offered when not 0.
+	bool offloads;	      // Checksum and segmentation offloads are offered, both ways.
 };
 
 struct vhost_conn;

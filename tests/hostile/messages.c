@@ -77,7 +77,7 @@ static int play_alien_features(struct play *play)
 
 static int play_features_running(struct play *play)
 {
-	uint64_t legacy = FEATURE_PROTOCOL_FEATURES;
+	uint64_t legacy = VHOST_FEATURE_PROTOCOL_FEATURES;
 	int r = play_start(play, NULL);
 	return r ? r : front_request(play->front, MESSAGE_SET_FEATURES, &legacy, sizeof(legacy));
 }

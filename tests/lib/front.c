@@ -22,8 +22,9 @@
 static void set_defaults(struct front_config *config)
 {
 	if (!config->features)
-		config->features = FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF | FEATURE_NET_MQ |
-			FEATURE_RING_INDIRECT_DESC | FEATURE_PROTOCOL_FEATURES;
+		config->features = VHOST_FEATURE_VERSION_1 | VHOST_FEATURE_MRG_RXBUF |
+			VHOST_FEATURE_MQ | VHOST_FEATURE_RING_INDIRECT_DESC |
+			VHOST_FEATURE_PROTOCOL_FEATURES;
 	if (!config->protocol_features)
 		config->protocol_features =
 			PROTOCOL_MQ | PROTOCOL_REPLY_ACK | PROTOCOL_CONFIGURE_MEM_SLOTS;
@@ -279,8 +280,8 @@ int front_negotiate(struct front *front)
 	uint64_t offered = 0;
 	int r = ask_u64(front, MESSAGE_GET_FEATURES, &offered);
 
-	if (!r && offered & FEATURE_PROTOCOL_FEATURES &&
-	    front->config.features & FEATURE_PROTOCOL_FEATURES) {
+	if (!r && offered & VHOST_FEATURE_PROTOCOL_FEATURES &&
+	    front->config.features & VHOST_FEATURE_PROTOCOL_FEATURES) {
 		uint64_t protocol = 0;
 		r = ask_u64(front, MESSAGE_GET_PROTOCOL_FEATURES, &protocol);
 		front->protocol_features = protocol & front->config.protocol_features;
@@ -295,7 +296,7 @@ int front_negotiate(struct front *front)
 		return r;
 	front->features = offered & front->config.features;
 	front->header_size =
-		front->features & (FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF) ? 12 : 10;
+		front->features & (VHOST_FEATURE_VERSION_1 | VHOST_FEATURE_MRG_RXBUF) ? 12 : 10;
 	return send_u64(front, MESSAGE_SET_FEATURES, front->features);
 }
 
@@ -396,7 +397,7 @@ int front_start(struct front *front)
 		r = front_share_memory(front);
 	for (uint32_t i = 0; i < queues && !r; i++)
 		r = front_setup_queue(front, i);
-	if (!(front->features & FEATURE_PROTOCOL_FEATURES))
+	if (!(front->features & VHOST_FEATURE_PROTOCOL_FEATURES))
 		return r;
 	for (uint32_t i = 0; i < queues && !r; i++)
 		r = front_enable_queue(front, i, true);
@@ -410,7 +411,7 @@ int front_stop(struct front *front)
 
 	for (uint32_t i = 0; i < queues && !r; i++) {
 		union message_body body;
-		if (front->features & FEATURE_PROTOCOL_FEATURES)
+		if (front->features & VHOST_FEATURE_PROTOCOL_FEATURES)
 			r = front_enable_queue(front, i, false);
 		if (!r)
 			r = send_state(front, MESSAGE_GET_VRING_BASE, i, 0);

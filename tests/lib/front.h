@@ -5,6 +5,7 @@
 #pragma once
 
 #include "vhost/message.h"
+#include "vhost/vhost.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -18,9 +18,9 @@ static uint64_t ask(struct rig *rig, uint32_t request)
 static void test_offers_what_is_configured(void **state)
 {
 	struct rig rig;
-	const uint64_t always = FEATURE_VERSION_1 | FEATURE_NET_MRG_RXBUF |
-		FEATURE_RING_INDIRECT_DESC | FEATURE_ANY_LAYOUT | FEATURE_NET_GUEST_ANNOUNCE |
-		FEATURE_PROTOCOL_FEATURES;
+	const uint64_t always = VHOST_FEATURE_VERSION_1 | VHOST_FEATURE_MRG_RXBUF |
+		VHOST_FEATURE_RING_INDIRECT_DESC | VHOST_FEATURE_ANY_LAYOUT |
+		VHOST_FEATURE_GUEST_ANNOUNCE | VHOST_FEATURE_PROTOCOL_FEATURES;
 
 	rig_init(&rig, &(struct vhost_conn_config){.queue_pairs = 1}, NULL);
 	assert_int_equal(ask(&rig, MESSAGE_GET_FEATURES), always);
@@ -28,7 +28,7 @@ static void test_offers_what_is_configured(void **state)
 
 	rig_init(&rig, &(struct vhost_conn_config){.queue_pairs = 3, .mtu = 1500}, NULL);
 	assert_int_equal(
-		ask(&rig, MESSAGE_GET_FEATURES), always | FEATURE_NET_MQ | FEATURE_NET_MTU
+		ask(&rig, MESSAGE_GET_FEATURES), always | VHOST_FEATURE_MQ | VHOST_FEATURE_MTU
 	);
 	assert_int_equal(
 		ask(&rig, MESSAGE_GET_PROTOCOL_FEATURES),
@@ -43,6 +43,73 @@ static void test_offers_what_is_configured(void **state)
 	assert_non_null(vhost_conn_queue(rig.conn, 5));
 	assert_null(vhost_conn_queue(rig.conn, 6));
 	rig_fini(&rig);
+}
+
+static void test_offers_offloads_where_wanted(void **state)
+{
+	const struct vhost_conn_config with = {.queue_pairs = 1, .offloads = true};
+	const uint64_t offloads = VHOST_FEATURES_HOST | VHOST_FEATURES_GUEST;
+	struct rig rig;
+
+	rig_init(&rig, &(struct vhost_conn_config){.queue_pairs = 1}, NULL);
+	assert_int_equal(ask(&rig, MESSAGE_GET_FEATURES) & offloads, 0);
+	rig_fini(&rig);
+	rig_init(&rig, &with, &(struct front_config){.features = ~0ull});
+	assert_int_equal(ask(&rig, MESSAGE_GET_FEATURES) & offloads, offloads);
+	assert_int_equal(front_negotiate(rig.front), 0);
+	assert_int_equal(rig_pump(&rig), 0);
+	assert_int_equal(vhost_conn_features(rig.conn) & offloads, offloads);
+	rig_fini(&rig);
+}
+
+// virtio 1.1, 5.1.3.1: what each offload needs beside it. `enough` is the least that is accepted.
+static void test_offloads_need_each_other(void **state)
+{
+	static const struct {
+		uint64_t bit;
+		uint64_t enough;
+		const char *reason;
+	} cases[] = {
+		{VHOST_FEATURE_GUEST_TSO4,
+		 VHOST_FEATURE_GUEST_CSUM,
+		 "GUEST_TSO4 without GUEST_CSUM"},
+		{VHOST_FEATURE_GUEST_TSO6,
+		 VHOST_FEATURE_GUEST_CSUM,
+		 "GUEST_TSO6 without GUEST_CSUM"},
+		{VHOST_FEATURE_GUEST_UFO, VHOST_FEATURE_GUEST_CSUM, "GUEST_UFO without GUEST_CSUM"},
+		{VHOST_FEATURE_GUEST_ECN,
+		 VHOST_FEATURE_GUEST_CSUM | VHOST_FEATURE_GUEST_TSO4,
+		 "GUEST_ECN without"},
+		{VHOST_FEATURE_GUEST_ECN,
+		 VHOST_FEATURE_GUEST_CSUM | VHOST_FEATURE_GUEST_TSO6,
+		 "GUEST_ECN without"},
+		{VHOST_FEATURE_HOST_TSO4, VHOST_FEATURE_CSUM, "HOST_TSO4 without CSUM"},
+		{VHOST_FEATURE_HOST_TSO6, VHOST_FEATURE_CSUM, "HOST_TSO6 without CSUM"},
+		{VHOST_FEATURE_HOST_UFO, VHOST_FEATURE_CSUM, "HOST_UFO without CSUM"},
+		{VHOST_FEATURE_HOST_ECN,
+		 VHOST_FEATURE_CSUM | VHOST_FEATURE_HOST_TSO4,
+		 "HOST_ECN without"},
+		{VHOST_FEATURE_HOST_ECN,
+		 VHOST_FEATURE_CSUM | VHOST_FEATURE_HOST_TSO6,
+		 "HOST_ECN without"},
+	};
+	const struct vhost_conn_config with = {.queue_pairs = 1, .offloads = true};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct rig rig;
+		uint64_t features = cases[i].bit | cases[i].enough;
+		rig_init(&rig, &with, NULL);
+		assert_int_equal(front_request(rig.front, MESSAGE_SET_FEATURES, &features, 8), 0);
+		assert_int_equal(rig_pump(&rig), 0);
+		assert_int_equal(vhost_conn_features(rig.conn), features);
+		// Everything else does not make up for it.
+		features = VHOST_FEATURE_VERSION_1 | cases[i].bit |
+			(cases[i].bit & VHOST_FEATURES_HOST ? VHOST_FEATURE_GUEST_CSUM
+							    : VHOST_FEATURE_CSUM);
+		assert_int_equal(front_request(rig.front, MESSAGE_SET_FEATURES, &features, 8), 0);
+		rig_expect_break(&rig, cases[i].reason);
+		rig_fini(&rig);
+	}
 }
 
 static void expect_alien(uint32_t request, uint64_t value)
@@ -167,6 +234,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_offers_what_is_configured),
+		cmocka_unit_test(test_offers_offloads_where_wanted),
+		cmocka_unit_test(test_offloads_need_each_other),
 		cmocka_unit_test(test_refuses_what_was_not_offered),
 		cmocka_unit_test(test_messages_that_need_a_protocol_feature),
 		cmocka_unit_test(test_announces),

@@ -91,7 +91,7 @@ static void test_goes_on_where_a_lost_back_end_stood(void **state)
 // "Ring states": without protocol features a ring is enabled from its start.
 static void test_legacy_front_end(void **state)
 {
-	struct front_config config = {.features = FEATURE_ANY_LAYOUT, .queue_pairs = 2};
+	struct front_config config = {.features = VHOST_FEATURE_ANY_LAYOUT, .queue_pairs = 2};
 	struct rig rig;
 
 	rig_init(&rig, RIG_CONFIG, &config);
@@ -155,11 +155,14 @@ static void test_refuses_bad_states(void **state)
 		uint32_t num;
 		const char *reason;
 	} cases[] = {
-		{MESSAGE_SET_VRING_NUM, 0, 0, "SET_VRING_NUM: ring 0 of 0 entries"},
-		{MESSAGE_SET_VRING_NUM, 0, 1, "ring 0 of 1 entries"},
-		{MESSAGE_SET_VRING_NUM, 0, 3, "ring 0 of 3 entries"},
-		{MESSAGE_SET_VRING_NUM, 0, 32769, "ring 0 of 32769 entries"},
-		{MESSAGE_SET_VRING_NUM, 0, 65536, "ring 0 of 65536 entries"},
+		{MESSAGE_SET_VRING_NUM,
+		 0,
+		 0,
+		 "SET_VRING_NUM: ring 0: 0 entries, not a power of two"},
+		{MESSAGE_SET_VRING_NUM, 0, 1, "ring 0: 1 entries"},
+		{MESSAGE_SET_VRING_NUM, 0, 3, "ring 0: 3 entries"},
+		{MESSAGE_SET_VRING_NUM, 0, 32769, "ring 0: 32769 entries"},
+		{MESSAGE_SET_VRING_NUM, 0, 65536, "ring 0: 65536 entries"},
 		// Grown while it runs, over what lies behind it.
 		{MESSAGE_SET_VRING_NUM, 1, 32768, "ring 1: "},
 		{MESSAGE_SET_VRING_NUM, 4, 256, "ring 4 of 4"},
@@ -338,7 +341,7 @@ static void test_features_stay_while_running(void **state)
 	assert_int_equal(front_request(rig.front, MESSAGE_SET_FEATURES, &features, 8), 0);
 	assert_int_equal(rig_pump(&rig), 0);
 	assert_true(vhost_conn_queue(rig.conn, 1)->live);
-	features &= ~FEATURE_NET_MRG_RXBUF;
+	features &= ~VHOST_FEATURE_MRG_RXBUF;
 	assert_int_equal(front_request(rig.front, MESSAGE_SET_FEATURES, &features, 8), 0);
 	rig_expect_break(&rig, "changed while a ring is running");
 	rig_fini(&rig);

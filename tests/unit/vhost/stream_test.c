@@ -168,7 +168,7 @@ static void test_replies_that_nobody_reads(void **state)
 	for (unsigned int i = 0; i < sent; i++) {
 		union message_body body;
 		assert_int_equal(front_reply(rig.front, MESSAGE_GET_FEATURES, &body), 0);
-		assert_true(body.u64 & FEATURE_VERSION_1);
+		assert_true(body.u64 & VHOST_FEATURE_VERSION_1);
 	}
 	assert_int_equal(rig_pump(&rig), 0);
 	assert_int_equal(vhost_conn_events(rig.conn), EPOLLIN);

@@ -88,7 +88,7 @@ static void test_32_regions(void **state)
 static void test_merged_and_legacy(void **state)
 {
 	struct front_config merged = {.rx_buffer_size = 512, .frame_size_max = 9000};
-	struct front_config legacy = {.features = FEATURE_ANY_LAYOUT, .regions = 8};
+	struct front_config legacy = {.features = VHOST_FEATURE_ANY_LAYOUT, .regions = 8};
 	exchange(&merged, 9000);
 	exchange(&legacy, 1514);
 }
