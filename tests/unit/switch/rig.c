@@ -122,12 +122,13 @@ static void rebuild_flood(struct rig *rig, struct network *network)
 
 struct rig_end *rig_live(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning)
 {
+	const struct vring_config ring = {.size = RIG_RING, .header_size = HEADER};
 	struct rig_end *end = &rig->end[rig->end_count++];
 
 	end->port = rig_port(rig, network, mac, learning);
 	end->memory = drv_memory_new(1 << 20);
-	end->from = drv_ring_new(end->memory, RIG_RING, 0);
-	end->to = drv_ring_new(end->memory, RIG_RING, 0);
+	end->from = drv_ring_new(end->memory, &ring);
+	end->to = drv_ring_new(end->memory, &ring);
 	end->from_back = drv_ring_attach(end->from, 0);
 	end->to_back = drv_ring_attach(end->to, 0);
 	end->path = (struct port_path){

@@ -7,14 +7,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct bench *bench_new(uint32_t size, uint16_t base)
+struct bench *bench_new_in(struct drv_memory *memory, const struct vring_config *config)
 {
 	struct bench *bench = calloc(1, sizeof(*bench));
 
 	assert_non_null(bench);
-	bench->memory = drv_memory_new(BENCH_ARENA);
-	bench->front = drv_ring_new(bench->memory, size, base);
-	bench->back = drv_ring_attach(bench->front, base);
+	bench->memory = memory;
+	bench->memory_is_lent = true;
+	bench->front = drv_ring_new(bench->memory, config);
+	bench->back = drv_ring_attach(bench->front, config->base);
 	bench->random.state = 88172645463325252ull;
 	bench->space = malloc(DRV_USED_MAX);
 	assert_non_null(bench->space);
@@ -22,12 +23,28 @@ struct bench *bench_new(uint32_t size, uint16_t base)
 	return bench;
 }
 
+struct bench *bench_new_config(const struct vring_config *config)
+{
+	struct bench *bench = bench_new_in(drv_memory_new(BENCH_ARENA), config);
+
+	bench->memory_is_lent = false;
+	return bench;
+}
+
+struct bench *bench_new(uint32_t size, uint16_t base)
+{
+	return bench_new_config(&(struct vring_config
+	){.size = size, .base = base, .header_size = 12});
+}
+
 void bench_free(struct bench *bench)
 {
 	drv_ring_check(bench->front);
-	drv_memory_check(bench->memory);
 	drv_ring_free(bench->front);
-	drv_memory_free(bench->memory);
+	if (!bench->memory_is_lent) {
+		drv_memory_check(bench->memory);
+		drv_memory_free(bench->memory);
+	}
 	free(bench->space);
 	free(bench);
 }

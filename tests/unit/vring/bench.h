@@ -6,6 +6,7 @@
 
 struct bench {
 	struct drv_memory *memory;
+	bool memory_is_lent;
 	struct drv_ring *front;
 	struct vring back;
 	struct drv_random random;
@@ -17,7 +18,11 @@ struct bench {
 
 #define BENCH_ARENA 0x80000
 
+// A split ring, 12 bytes of header, nothing negotiated.
 struct bench *bench_new(uint32_t size, uint16_t base);
+struct bench *bench_new_config(const struct vring_config *config);
+// In memory that outlives it and that the caller checks.
+struct bench *bench_new_in(struct drv_memory *memory, const struct vring_config *config);
 // Checks what must hold at the end of every test (nothing written that must not be), and frees.
 void bench_free(struct bench *bench);
 // The front end overwrites all of its memory.

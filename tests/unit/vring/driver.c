@@ -1,14 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The tests' front end: memory, descriptors and the rules that a used entry must keep. layouts.c cuts
-// chains into descriptors. Runs on the test's only thread.
+// The tests' front end: chains, their buffers and the rules that a used chain must keep, for both kinds of
+// ring. driver_split.c and driver_packed.c know the rings, driver_memory.c the guest's memory, layouts.c
+// cuts chains into descriptors. Runs on the test's only thread.
 #include "tests/unit/vring/driver.h"
 
 #include "tests/lib/unit.h"
+#include "tests/unit/vring/driver_kind.h"
+#include "tests/unit/vring/driver_memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static void *drv_alloc(size_t size)
+void *drv_alloc(size_t size)
 {
 	void *p = NULL;
 	assert_int_equal(posix_memalign(&p, 16, size), 0);
@@ -16,176 +19,67 @@ static void *drv_alloc(size_t size)
 	return p;
 }
 
-static void check_same(const void *found, const void *known, size_t size, const char *what)
+void drv_check_same(const void *found, const void *known, size_t size, const char *what)
 {
 	if (memcmp(found, known, size) != 0) // Much faster than assert_memory_equal().
 		fail_msg("the back end wrote to %s", what);
 }
 
-static void add_region(struct vring_mem *mem, uint64_t gpa, uint32_t size, uint8_t *host)
-{
-	struct vring_region *region = &mem->region[mem->count++];
-	region->gpa = gpa;
-	region->size = size;
-	region->user = gpa;
-	region->host = host;
-}
-
-struct drv_memory *drv_memory_new(uint32_t arena_size)
-{
-	struct drv_memory *memory = drv_alloc(sizeof(*memory));
-	const uint64_t gpa[DRV_ARENAS] = {
-		0x10000,
-		0x10000 + (uint64_t)arena_size,
-		0x100000000,
-		0ull - 0x1000 - arena_size,
-	};
-
-	for (uint32_t i = 0; i < DRV_ARENAS; i++) {
-		struct drv_arena *arena = &memory->arena[i];
-		*arena = (struct drv_arena){
-			.gpa = gpa[i],
-			.host = drv_alloc(arena_size),
-			.shadow = drv_alloc(arena_size),
-			.size = arena_size,
-		};
-		memset(arena->host, 0xa5, arena_size);
-		memset(arena->shadow, 0xa5, arena_size);
-		uint32_t first = i == 2 ? arena_size / 2 : arena_size;
-		add_region(&memory->mem, gpa[i], first, arena->host);
-		if (first < arena_size)
-			add_region(
-				&memory->mem,
-				gpa[i] + first,
-				arena_size - first,
-				arena->host + first
-			);
-	}
-	return memory;
-}
-
-void drv_memory_check(const struct drv_memory *memory)
-{
-	for (uint32_t i = 0; i < DRV_ARENAS; i++) {
-		const struct drv_arena *arena = &memory->arena[i];
-		check_same(arena->host, arena->shadow, arena->size, "guest memory");
-	}
-}
-
-void drv_memory_free(struct drv_memory *memory)
-{
-	if (!memory)
-		return;
-	for (uint32_t i = 0; i < DRV_ARENAS; i++) {
-		free(memory->arena[i].host);
-		free(memory->arena[i].shadow);
-	}
-	free(memory);
-}
-
-// A piece at the next boundary, or false when the arena is full.
-static bool arena_take(
-	struct drv_arena *arena,
-	uint32_t size,
-	uint32_t align,
-	struct drv_piece *piece
-)
-{
-	if (arena->live == 0)
-		arena->head = arena->tail = 0;
-	uint32_t start = (arena->head + align - 1) / align * align;
-	uint32_t want = size + DRV_GUARD;
-	bool wrapped = arena->live && arena->head <= arena->tail;
-	uint32_t limit = wrapped ? arena->tail : arena->size;
-
-	if (start > limit || want > limit - start) {
-		if (wrapped || want > arena->tail)
-			return false;
-		start = 0;
-	}
-	piece->gpa = arena->gpa + start;
-	piece->offset = start;
-	piece->end = start + want;
-	arena->head = piece->end;
-	arena->live++;
-	return true;
-}
-
-static bool take_piece(
-	struct drv_ring *ring,
-	uint32_t size,
-	uint32_t align,
-	struct drv_piece *piece
-)
-{
-	uint32_t first = drv_random_below(&ring->random, DRV_ARENAS);
-
-	piece->size = size;
-	for (uint32_t i = 0; i < DRV_ARENAS; i++) {
-		piece->arena = (uint8_t)((first + i) % DRV_ARENAS);
-		if (arena_take(&ring->memory->arena[piece->arena], size, align, piece))
-			return true;
-	}
-	return false;
-}
-
-static void give_piece(struct drv_ring *ring, const struct drv_piece *piece)
-{
-	if (piece->borrowed)
-		return;
-	struct drv_arena *arena = &ring->memory->arena[piece->arena];
-	arena->tail = piece->end;
-	arena->live--;
-}
-
-static void write_piece(struct drv_ring *ring, const struct drv_piece *piece, const void *bytes)
+void drv_write_piece(struct drv_ring *ring, const struct drv_piece *piece, const void *bytes)
 {
 	struct drv_arena *arena = &ring->memory->arena[piece->arena];
 	memcpy(arena->host + piece->offset, bytes, piece->size);
 	memcpy(arena->shadow + piece->offset, bytes, piece->size);
 }
 
-static uint64_t area_size(uint32_t size, enum vring_area area)
+struct drv_ring *drv_ring_new(struct drv_memory *memory, const struct vring_config *config)
 {
-	return vring_area_size(&(struct vring_config){.size = size}, area);
-}
-
-struct drv_ring *drv_ring_new(struct drv_memory *memory, uint32_t size, uint16_t base)
-{
+	const struct drv_kind *kind = config->packed ? &drv_packed : &drv_split;
+	uint32_t size = config->size;
 	struct drv_ring *ring = drv_alloc(sizeof(*ring));
 
+	assert_true(vring_size_is_valid(config->packed, size));
 	*ring = (struct drv_ring){
+		.kind = kind,
+		.config = *config,
 		.areas =
-			{drv_alloc(area_size(size, VRING_AREA_DESC)),
-			 drv_alloc(area_size(size, VRING_AREA_AVAIL)),
-			 drv_alloc(area_size(size, VRING_AREA_USED))},
+			{drv_alloc(kind->area_size(config, VRING_AREA_DESC)),
+			 drv_alloc(kind->area_size(config, VRING_AREA_AVAIL)),
+			 drv_alloc(kind->area_size(config, VRING_AREA_USED))},
 		.memory = memory,
-		.random = {0x9e3779b97f4a7c15ull + size + base},
+		.random = {0x9e3779b97f4a7c15ull + size + config->base},
 		.size = size,
-		.avail_idx = base,
-		.used_idx = base,
+		.chain = calloc(size, sizeof(struct drv_chain)), // Large, and mostly never touched.
+		.desc_free = size,
 		.free_count = size,
 		.free = drv_alloc(sizeof(uint16_t) * size),
-		.desc_shadow = drv_alloc(area_size(size, VRING_AREA_DESC)),
-		.avail_shadow = drv_alloc(area_size(size, VRING_AREA_AVAIL)),
-		.chain = drv_alloc(sizeof(struct drv_chain) * size),
+		.fresh = true,
+		.desc_shadow = drv_alloc(kind->area_size(config, VRING_AREA_DESC)),
+		.avail_shadow = drv_alloc(kind->area_size(config, VRING_AREA_AVAIL)),
 	};
-	((struct vring_avail_ring *)ring->areas.avail)->idx = base;
-	((struct vring_used_ring *)ring->areas.used)->idx = base;
-	ring->avail_shadow->idx = base;
+	assert_non_null(ring->chain);
 	for (uint32_t i = 0; i < size; i++)
 		ring->free[i] = (uint16_t)i;
+	kind->start(ring);
 	return ring;
+}
+
+static void forget_chain(struct drv_chain *chain)
+{
+	if (chain->piece != chain->few_pieces)
+		free(chain->piece);
+	if (chain->desc != chain->few_desc)
+		free(chain->desc);
+	chain->piece = NULL;
+	chain->desc = NULL;
 }
 
 void drv_ring_free(struct drv_ring *ring)
 {
 	if (!ring)
 		return;
-	for (uint32_t i = 0; i < ring->size; i++) {
-		free(ring->chain[i].piece);
-		free(ring->chain[i].desc);
-	}
+	for (uint64_t n = ring->collected; n < ring->posted; n++)
+		forget_chain(drv_chain_at(ring, n));
 	free(ring->chain);
 	free(ring->avail_shadow);
 	free(ring->desc_shadow);
@@ -196,62 +90,12 @@ void drv_ring_free(struct drv_ring *ring)
 	free(ring);
 }
 
-void drv_ring_check(const struct drv_ring *ring)
+uint16_t drv_take_free(struct drv_ring *ring)
 {
-	uint32_t size = ring->size;
-	check_same(
-		ring->areas.desc, ring->desc_shadow, area_size(size, VRING_AREA_DESC), "descriptors"
-	);
-	check_same(
-		ring->areas.avail,
-		ring->avail_shadow,
-		area_size(size, VRING_AREA_AVAIL),
-		"available"
-	);
-}
-
-struct vring drv_ring_attach(const struct drv_ring *ring, uint16_t base)
-{
-	struct vring_config config = {.size = ring->size, .base = base, .header_size = 12};
-	struct vring back;
-	assert_int_equal(vring_init(&back, &ring->areas, &config, &ring->memory->mem), 0);
-	return back;
-}
-
-static struct vring_desc_entry pack(struct desc d)
-{
-	return (struct vring_desc_entry
-	){.addr = d.addr,
-	  .size_flags_next = d.size | (uint64_t)d.flags << 32 | (uint64_t)d.next << 48};
-}
-
-void drv_ring_put_desc(struct drv_ring *ring, uint16_t i, struct desc desc)
-{
-	((struct vring_desc_entry *)ring->areas.desc)[i] = ring->desc_shadow[i] = pack(desc);
-}
-
-void drv_ring_put_index(struct drv_ring *ring, uint16_t idx)
-{
-	struct vring_avail_ring *avail = ring->areas.avail;
-	ring->avail_idx = ring->avail_shadow->idx = idx;
-	__atomic_store_n(&avail->idx, idx, __ATOMIC_RELEASE);
-}
-
-void drv_ring_put_avail(struct drv_ring *ring, uint16_t head)
-{
-	struct vring_avail_ring *avail = ring->areas.avail;
-	uint16_t slot = ring->avail_idx & (uint16_t)(ring->size - 1);
-	avail->ring[slot] = ring->avail_shadow->ring[slot] = head;
-	drv_ring_put_index(ring, (uint16_t)(ring->avail_idx + 1));
-}
-
-static void forget_pieces(struct drv_ring *ring, struct drv_chain *chain)
-{
-	for (uint32_t i = 0; i < chain->piece_count; i++)
-		give_piece(ring, &chain->piece[i]);
-	free(chain->piece);
-	free(chain->desc);
-	*chain = (struct drv_chain){0};
+	uint32_t at = drv_random_below(&ring->random, ring->free_count);
+	uint16_t i = ring->free[at];
+	ring->free[at] = ring->free[--ring->free_count];
+	return i;
 }
 
 // Memory for every descriptor that is not empty, and for the indirect table behind them. Taken whole or
@@ -263,73 +107,28 @@ static bool take_pieces(
 )
 {
 	struct drv_arena saved[DRV_ARENAS];
-	uint32_t tables = layout->direct < layout->count;
+	uint32_t count = layout->count + (layout->direct < layout->count);
 
 	memcpy(saved, ring->memory->arena, sizeof(saved));
-	chain->piece = drv_alloc(sizeof(*chain->piece) * (layout->count + 1));
-	for (uint32_t i = 0; i < layout->count + tables; i++) {
-		struct drv_piece *piece = &chain->piece[chain->piece_count++];
+	chain->piece =
+		count <= DRV_FEW ? chain->few_pieces : drv_alloc(sizeof(*chain->piece) * count);
+	chain->piece_count = count;
+	for (uint32_t i = 0; i < count; i++) {
+		struct drv_piece *piece = &chain->piece[i];
 		bool table = i == layout->count;
 		uint32_t size = table ? 16 * (layout->count - layout->direct) : layout->size[i];
+		uint32_t align = table && drv_random_below(&ring->random, 4) ? 16 : 1;
 		if (size == 0) {
 			*piece = (struct drv_piece){.gpa = 0xdead000000000000, .borrowed = true};
 			continue;
 		}
-		if (take_piece(ring, size, table ? 16 : 1, piece))
+		if (drv_take_piece(ring->memory, &ring->random, size, align, piece))
 			continue;
 		memcpy(ring->memory->arena, saved, sizeof(saved));
-		free(chain->piece);
+		forget_chain(chain);
 		return false;
 	}
 	return true;
-}
-
-static uint16_t take_desc(struct drv_ring *ring)
-{
-	uint32_t at = drv_random_below(&ring->random, ring->free_count);
-	uint16_t i = ring->free[at];
-	ring->free[at] = ring->free[--ring->free_count];
-	return i;
-}
-
-static struct desc piece_desc(const struct drv_chain *chain, uint32_t i, bool last, uint32_t next)
-{
-	return (struct desc){
-		.addr = chain->piece[i].gpa,
-		.size = chain->piece[i].size,
-		.flags =
-			(uint16_t)((chain->writable ? DESC_F_WRITE : 0) | (last ? 0 : DESC_F_NEXT)),
-		.next = (uint16_t)(last ? 0xdead : next),
-	};
-}
-
-static void fill_tables(
-	struct drv_ring *ring,
-	const struct drv_layout *layout,
-	struct drv_chain *chain
-)
-{
-	struct vring_desc_entry table[DRV_PIECES_MAX];
-	uint32_t far = layout->count - layout->direct;
-
-	for (uint32_t i = 0; i < layout->direct; i++) {
-		bool last = i + 1 == chain->desc_count;
-		uint16_t next = last ? 0 : chain->desc[i + 1];
-		drv_ring_put_desc(ring, chain->desc[i], piece_desc(chain, i, last, next));
-	}
-	if (!far)
-		return;
-	// WRITE means nothing on an indirect descriptor (virtio 1.1, 2.6.5.3.2): set it at random.
-	struct drv_piece *home = &chain->piece[layout->count];
-	uint16_t noise = drv_random_below(&ring->random, 2) ? DESC_F_WRITE : 0;
-	drv_ring_put_desc(
-		ring,
-		chain->desc[layout->direct],
-		(struct desc){home->gpa, 16 * far, (uint16_t)(DESC_F_INDIRECT | noise), 0xdead}
-	);
-	for (uint32_t i = 0; i < far; i++)
-		table[i] = pack(piece_desc(chain, layout->direct + i, i + 1 == far, i + 1));
-	write_piece(ring, home, table);
 }
 
 bool drv_ring_post(
@@ -340,26 +139,105 @@ bool drv_ring_post(
 )
 {
 	uint32_t descs = layout->direct + (layout->direct < layout->count);
-	struct drv_chain chain = {.posted = true, .writable = !bytes, .desc_count = descs};
+	struct drv_chain *chain = drv_chain_at(ring, ring->posted);
 
-	if (descs > ring->free_count || ring->outstanding == ring->size ||
-	    !take_pieces(ring, layout, &chain))
+	if (descs > ring->desc_free || ring->outstanding == ring->size)
 		return false;
-	chain.desc = drv_alloc(sizeof(*chain.desc) * descs);
-	for (uint32_t i = 0; i < descs; i++)
-		chain.desc[i] = take_desc(ring);
-	fill_tables(ring, layout, &chain);
+	chain->desc = NULL;
+	if (!take_pieces(ring, layout, chain))
+		return false;
+	chain->writable = !bytes;
+	chain->indirect = layout->direct < layout->count;
+	chain->tag = tag;
+	chain->size = 0;
+	chain->desc_count = descs;
 	for (uint32_t i = 0; i < layout->count; i++) {
 		if (bytes && layout->size[i])
-			write_piece(ring, &chain.piece[i], bytes + chain.size);
-		chain.size += layout->size[i];
+			drv_write_piece(ring, &chain->piece[i], bytes + chain->size);
+		chain->size += layout->size[i];
 	}
-	chain.order = ring->posted++;
-	chain.tag = tag;
-	ring->chain[chain.desc[0]] = chain;
+	ring->desc_free -= descs;
+	ring->posted++;
 	ring->outstanding++;
-	drv_ring_put_avail(ring, chain.desc[0]);
+	ring->kind->publish(ring, layout, chain);
 	return true;
+}
+
+uint32_t drv_batch_size(const struct drv_ring *ring, uint32_t id, uint64_t most)
+{
+	if (!ring->config.in_order)
+		most = 1;
+	for (uint32_t count = 1; count <= most; count++)
+		if (drv_chain_at(ring, ring->shown + count - 1)->id == id)
+			return count;
+	fail_msg("used id %u is not the next one", id);
+	return 0;
+}
+
+// Sees one more used entry. The buffers that it stands for besides its own were used completely.
+static bool see_some(struct drv_ring *ring)
+{
+	uint32_t count = 0;
+	uint32_t size = 0;
+
+	if (ring->shown == ring->posted || !ring->kind->see(ring, &count, &size))
+		return false;
+	for (; count; count--) {
+		struct drv_chain *chain = drv_chain_at(ring, ring->shown++);
+		uint32_t all = chain->writable ? chain->size : 0;
+		chain->used_size = count == 1 ? size : all;
+		assert_true(chain->used_size <= all);
+	}
+	return true;
+}
+
+static void see_all(struct drv_ring *ring)
+{
+	while (see_some(ring))
+		;
+}
+
+void drv_ring_check(struct drv_ring *ring)
+{
+	see_all(ring);
+	ring->kind->check(ring);
+}
+
+struct vring drv_ring_attach(struct drv_ring *ring, uint32_t base)
+{
+	struct vring_config config = ring->config;
+	struct vring back;
+
+	config.base = base;
+	assert_int_equal(vring_init(&back, &ring->areas, &config, &ring->memory->mem), 0);
+	see_all(ring);
+	ring->kind->forget_calls(ring);
+	ring->fresh = true;
+	return back;
+}
+
+uint32_t drv_ring_base(struct drv_ring *ring)
+{
+	see_all(ring);
+	return ring->kind->base(ring);
+}
+
+void drv_ring_forgive(struct drv_ring *ring)
+{
+	see_all(ring);
+	for (uint64_t n = ring->shown; n < ring->posted; n++) {
+		const struct drv_chain *chain = drv_chain_at(ring, n);
+		// An indirect table is not the back end's to write to.
+		for (uint32_t i = 0; i < chain->piece_count; i++) {
+			const struct drv_piece *piece = &chain->piece[i];
+			struct drv_arena *arena = &ring->memory->arena[piece->arena];
+			bool table = chain->indirect && i + 1 == chain->piece_count;
+			if (chain->writable && !piece->borrowed && !table)
+				memcpy(arena->shadow + piece->offset,
+				       arena->host + piece->offset,
+				       piece->size);
+		}
+	}
 }
 
 // The bytes of one piece: the first `written` are new, the rest and the guard behind must be as they were.
@@ -370,7 +248,7 @@ static void check_piece(struct drv_ring *ring, const struct drv_piece *piece, ui
 	uint8_t *shadow = arena->shadow + piece->offset;
 
 	memcpy(shadow, host, written);
-	check_same(
+	drv_check_same(
 		host + written,
 		shadow + written,
 		piece->size - written + DRV_GUARD,
@@ -398,29 +276,46 @@ static void check_bytes(struct drv_ring *ring, const struct drv_chain *chain, st
 
 bool drv_ring_collect(struct drv_ring *ring, struct drv_used *ret_used)
 {
-	struct vring_used_ring *shared = ring->areas.used;
-	uint16_t idx = __atomic_load_n(&shared->idx, __ATOMIC_ACQUIRE);
-
-	assert_true((uint16_t)(idx - ring->used_idx) <= ring->outstanding);
-	if (idx == ring->used_idx)
+	if (ring->collected == ring->shown && !see_some(ring))
 		return false;
-	struct vring_used_entry entry = shared->ring[ring->used_idx & (ring->size - 1)];
-	assert_true(entry.id < ring->size);
-	struct drv_chain *chain = &ring->chain[entry.id];
-	assert_true(chain->posted);
-	assert_int_equal(chain->order, ring->collected);
-	assert_true(entry.size <= (chain->writable ? chain->size : 0));
-	assert_true(entry.size <= DRV_USED_MAX);
+	struct drv_chain *chain = drv_chain_at(ring, ring->collected);
+	assert_true(chain->used_size <= DRV_USED_MAX);
 	ret_used->tag = chain->tag;
-	ret_used->size = entry.size;
+	ret_used->size = chain->used_size;
 	ret_used->room = chain->size;
 	check_bytes(ring, chain, ret_used);
-
-	for (uint32_t i = 0; i < chain->desc_count; i++)
-		ring->free[ring->free_count++] = chain->desc[i];
-	forget_pieces(ring, chain);
-	ring->outstanding--;
+	for (uint32_t i = 0; i < chain->piece_count; i++)
+		drv_give_piece(ring->memory, &chain->piece[i]);
+	ring->kind->release(ring, chain);
+	ring->desc_free += chain->desc_count;
+	forget_chain(chain);
 	ring->collected++;
-	ring->used_idx++;
+	ring->outstanding--;
 	return true;
+}
+
+void drv_ring_wish(struct drv_ring *ring, enum drv_wish wish, uint32_t more)
+{
+	see_all(ring);
+	ring->wish = wish == DRV_WISH_AFTER && !ring->config.event_idx ? DRV_WISH_ALWAYS : wish;
+	ring->kind->wish(ring, ring->wish, more);
+}
+
+void drv_ring_check_call(struct drv_ring *ring, bool called)
+{
+	bool any = false;
+
+	see_all(ring);
+	bool due = ring->kind->call_due(ring, &any);
+	if (due && !called)
+		fail_msg("a signal is lost");
+	// Without anything new, or as its first, a back end may signal without need.
+	if (any && !due && called && !ring->fresh)
+		fail_msg("a signal is needless");
+	ring->fresh = false;
+}
+
+bool drv_ring_kick_due(struct drv_ring *ring)
+{
+	return ring->kind->kick_due(ring);
 }
