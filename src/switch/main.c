@@ -105,6 +105,7 @@ static int make_worker(struct switch_state *sw, unsigned int core, struct rwy_er
 	worker->qsbr = sw->qsbr;
 	worker->fdb = sw->fdb;
 	worker->tsc_hz = rte_get_tsc_hz();
+	worker->split = offload_split_new();
 	worker->wake_fd = eventfd(0, EFD_CLOEXEC);
 	worker->fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	worker->learn_ring = rte_ring_create_elem(
@@ -114,7 +115,7 @@ static int make_worker(struct switch_state *sw, unsigned int core, struct rwy_er
 		SOCKET_ID_ANY,
 		RING_F_SP_ENQ | RING_F_SC_DEQ
 	);
-	if (worker->wake_fd < 0 || worker->fault_fd < 0 || !worker->learn_ring)
+	if (worker->wake_fd < 0 || worker->fault_fd < 0 || !worker->learn_ring || !worker->split)
 		return err_set(err, -ENOMEM, "cannot make the worker: %s", strerror(errno));
 	if (rte_rcu_qsbr_thread_register(sw->qsbr, worker->index))
 		return err_set(err, -EINVAL, "cannot register the worker with RCU");

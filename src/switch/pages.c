@@ -25,7 +25,24 @@ static struct port *first_after(struct switch_state *sw, uint32_t after)
 	return port;
 }
 
-static void fill_drops(const struct port *port, struct wire_port_stats *stats)
+// What all workers counted.
+static struct port_counters sum_counters(const struct port *port)
+{
+	struct port_counters sum = {0};
+
+	for (uint32_t i = 0; i < WIRE_WORKERS_MAX; i++) {
+		const struct port_counters *counters = &port->counters[i];
+		sum.rx_frames += count_read(&counters->rx_frames);
+		sum.rx_bytes += count_read(&counters->rx_bytes);
+		sum.tx_frames += count_read(&counters->tx_frames);
+		sum.tx_bytes += count_read(&counters->tx_bytes);
+		for (uint32_t j = 0; j < DROP_COUNT; j++)
+			sum.drops[j] += count_read(&counters->drops[j]);
+	}
+	return sum;
+}
+
+static void fill_drops(const struct port_counters *counters, struct wire_port_stats *stats)
 {
 	stats->drop_count = DROP_COUNT;
 	for (uint32_t i = 0; i < DROP_COUNT; i++) {
@@ -35,19 +52,20 @@ static void fill_drops(const struct port *port, struct wire_port_stats *stats)
 			"%s",
 			drop_reason_text(i)
 		);
-		stats->drops[i].count = count_read(&port->counters.drops[i]);
+		stats->drops[i].count = counters->drops[i];
 	}
 }
 
 static void fill_port(const struct port *port, struct wire_port_stats *stats)
 {
+	const struct port_counters counters = sum_counters(port);
 	*stats = (struct wire_port_stats){
 		.port = port->spec.port,
 		.state = port->state,
-		.rx_frames = count_read(&port->counters.rx_frames),
-		.rx_bytes = count_read(&port->counters.rx_bytes),
-		.tx_frames = count_read(&port->counters.tx_frames),
-		.tx_bytes = count_read(&port->counters.tx_bytes),
+		.rx_frames = counters.rx_frames,
+		.rx_bytes = counters.rx_bytes,
+		.tx_frames = counters.tx_frames,
+		.tx_bytes = counters.tx_bytes,
 	};
 	if (port->conn) {
 		stats->features = vhost_conn_features(port->conn);
@@ -58,7 +76,7 @@ static void fill_port(const struct port *port, struct wire_port_stats *stats)
 			? port->path->rx_count
 			: port->path->tx_count;
 	memcpy(stats->reason, port->reason, sizeof(stats->reason));
-	fill_drops(port, stats);
+	fill_drops(&counters, stats);
 }
 
 static void fill_worker(const struct worker *worker, struct wire_worker_stats *stats)

@@ -5,6 +5,7 @@
 
 #include "base/loop.h"
 #include "base/mac.h"
+#include "switch/limit.h"
 #include "vhost/vhost.h"
 #include "wire/wire.h"
 
@@ -32,7 +33,7 @@ enum drop_reason {
 // As shown to people: "short", "source_address", ..
 const char *drop_reason_text(enum drop_reason reason);
 
-// Written by one worker, read by the control thread at any time: single 64-bit words, no lock.
+// Written by one worker each, read by the control thread at any time: single 64-bit words, no lock.
 struct port_counters {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
 	uint64_t drops[DROP_COUNT];
@@ -95,7 +96,8 @@ struct port {
 	struct vhost_conn *conn;
 	struct loop_source *source;
 	int listener_fd; // Kept for ringwayd, never used here. -1: none.
-	struct port_counters counters;
+	struct limits limits;
+	struct port_counters counters[WIRE_WORKERS_MAX]; // By worker.
 };
 
 // Beside the ring faults: the front end made its own call eventfd block.

@@ -3,6 +3,8 @@
 // exists, connected or not, so that frames for it are never flooded.
 #include "switch/switch.h"
 
+#include <rte_cycles.h>
+
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -183,6 +185,7 @@ int table_add_port(
 	port->network = table_network(sw, spec->network);
 	port->mac_key = fdb_key(port->network->slot, spec->mac);
 	port->listener_fd = -1;
+	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
 	r = fdb_pin(sw->fdb, port->mac_key, port);
 	if (r) {
 		free(port);

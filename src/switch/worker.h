@@ -3,6 +3,7 @@
 // replaces under RCU; everything else here is the worker's own.
 #pragma once
 
+#include "packet/offload.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
 
@@ -12,7 +13,8 @@
 struct rte_rcu_qsbr;
 struct rte_ring;
 
-#define WORKER_LEARN_RING 1024 // Addresses waiting for the control thread; a power of two.
+#define WORKER_LEARN_RING 1024	// Addresses waiting for the control thread; a power of two.
+#define WORKER_TOUCHED_MAX 1024 // Destination queues that one burst shows together.
 
 struct poll_list {
 	uint32_t count;
@@ -51,7 +53,10 @@ struct worker {
 	struct fdb_cache cache;
 	struct frame_burst burst;
 	uint32_t touched_count;
-	struct port_queue *touched[WIRE_PORTS_MAX];
+	struct port_queue *touched[WORKER_TOUCHED_MAX];
+	struct offload_split *split;
+	struct offload_plan
+		plan[FRAME_BURST_MAX]; // Of those frames of the burst that have a request.
 };
 
 // The thread's function (an rte_eal_remote_launch callback): runs until stop is set and wake_fd written.

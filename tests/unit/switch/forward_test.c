@@ -63,10 +63,10 @@ static void test_unicast_reaches_its_port_only(void **state)
 	assert_int_equal(rig_forward(s->rig, s->a), 1);
 	assert_int_equal(rig_receive(s->b), 7);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->a->port->counters.rx_frames, 1);
-	assert_int_equal(s->a->port->counters.rx_bytes, 60);
-	assert_int_equal(s->b->port->counters.tx_frames, 1);
-	assert_int_equal(s->b->port->counters.tx_bytes, 60);
+	assert_int_equal(s->a->port->counters[0].rx_frames, 1);
+	assert_int_equal(s->a->port->counters[0].rx_bytes, 60);
+	assert_int_equal(s->b->port->counters[0].tx_frames, 1);
+	assert_int_equal(s->b->port->counters[0].tx_bytes, 60);
 }
 
 static void expect_flooded(struct scene *s, const uint8_t *to)
@@ -112,7 +112,7 @@ static void test_foreign_source_is_dropped(void **state)
 	rig_send(s->a, mac_b, mac_b, 60, 2);
 	assert_int_equal(rig_forward(s->rig, s->a), 2);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->a->port->counters.drops[DROP_SOURCE], 2);
+	assert_int_equal(s->a->port->counters[0].drops[DROP_SOURCE], 2);
 }
 
 static void test_learning_port_is_heard_but_cannot_pose(void **state)
@@ -125,7 +125,7 @@ static void test_learning_port_is_heard_but_cannot_pose(void **state)
 	assert_int_equal(rig_forward(s->rig, s->c), 2);
 	assert_int_equal(rig_receive(s->b), 1);
 	expect_quiet(s, s->c);
-	assert_int_equal(s->c->port->counters.drops[DROP_SOURCE], 1);
+	assert_int_equal(s->c->port->counters[0].drops[DROP_SOURCE], 1);
 	assert_int_equal(
 		rte_ring_sc_dequeue_elem(s->rig->worker->learn_ring, &post, sizeof(post)), 0
 	);
@@ -145,7 +145,7 @@ static void test_mtu_counts_without_ethernet_header(void **state)
 	assert_int_equal(rig_forward(s->rig, s->a), 2);
 	assert_int_equal(rig_receive(s->b), 1);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->a->port->counters.drops[DROP_MTU], 1);
+	assert_int_equal(s->a->port->counters[0].drops[DROP_MTU], 1);
 }
 
 static void test_full_destination_drops_there_and_holds_up_nobody(void **state)
@@ -159,8 +159,8 @@ static void test_full_destination_drops_there_and_holds_up_nobody(void **state)
 		assert_int_equal(rig_receive(s->b), i);
 	assert_int_equal(rig_receive(s->c), 99);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->b->port->counters.drops[DROP_FULL], 4);
-	assert_int_equal(s->b->port->counters.tx_frames, 8);
+	assert_int_equal(s->b->port->counters[0].drops[DROP_FULL], 4);
+	assert_int_equal(s->b->port->counters[0].tx_frames, 8);
 }
 
 static void test_port_without_front_end_is_down(void **state)
@@ -170,8 +170,8 @@ static void test_port_without_front_end_is_down(void **state)
 	rig_send(s->a, mac_b, mac_a, 60, 1);
 	assert_int_equal(rig_forward(s->rig, s->a), 1);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->b->port->counters.drops[DROP_DOWN], 1);
-	assert_int_equal(s->b->port->counters.tx_frames, 0);
+	assert_int_equal(s->b->port->counters[0].drops[DROP_DOWN], 1);
+	assert_int_equal(s->b->port->counters[0].tx_frames, 0);
 }
 
 static void test_own_address_as_destination(void **state)
@@ -180,7 +180,7 @@ static void test_own_address_as_destination(void **state)
 	rig_send(s->a, mac_a, mac_a, 60, 1);
 	assert_int_equal(rig_forward(s->rig, s->a), 1);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->a->port->counters.drops[DROP_LOCAL], 1);
+	assert_int_equal(s->a->port->counters[0].drops[DROP_LOCAL], 1);
 }
 
 static void test_alone_on_the_network(void **state)
@@ -189,7 +189,7 @@ static void test_alone_on_the_network(void **state)
 	rig_send(s->d, broadcast, mac_a, 60, 1);
 	assert_int_equal(rig_forward(s->rig, s->d), 1);
 	expect_quiet(s, s->d);
-	assert_int_equal(s->d->port->counters.drops[DROP_NO_PORT], 1);
+	assert_int_equal(s->d->port->counters[0].drops[DROP_NO_PORT], 1);
 }
 
 static void test_too_small_a_buffer_costs_one_frame(void **state)
@@ -215,7 +215,7 @@ static void test_too_small_a_buffer_costs_one_frame(void **state)
 	assert_int_equal(rig_receive(s->b), 50);
 	assert_int_equal(rig_receive(s->b), 52);
 	expect_quiet(s, s->a);
-	assert_int_equal(s->b->port->counters.drops[DROP_BUFFER], 1);
+	assert_int_equal(s->b->port->counters[0].drops[DROP_BUFFER], 1);
 }
 
 static void test_broken_ring_is_reported_once(void **state)
