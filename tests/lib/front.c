@@ -15,6 +15,8 @@
 #include <sys/un.h>
 
 #define REPLY_TIMEOUT_MS 10000
+// The first entry; the available wrap counter is 1, and the used one's half is left out (vhost-user, "SET_VRING_BASE").
+#define FRONT_BASE_PACKED 0x8000u
 // Regions lie apart, so that nothing crosses from one into the next.
 #define GPA_FIRST 0x100000ull
 #define GPA_GAP 0x10000ull
@@ -373,7 +375,9 @@ int front_setup_queue(struct front *front, uint32_t index)
 	struct message_ring_addr addr = front_addr_message(front, index);
 	int r = send_state(front, MESSAGE_SET_VRING_NUM, index, queue->size);
 	if (!r)
-		r = send_state(front, MESSAGE_SET_VRING_BASE, index, 0);
+		r = send_state(
+			front, MESSAGE_SET_VRING_BASE, index, queue->packed ? FRONT_BASE_PACKED : 0
+		);
 	if (!r)
 		r = front_request(front, MESSAGE_SET_VRING_ADDR, &addr, sizeof(addr));
 	if (!r)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The test front end's rings (virtio 1.1, 2.6): the driver's side of a split ring. A slot is a frame's
-// place: its descriptors, linked once, and its buffer; slots lie in the regions in turn.
+// The test front end's frames, out and in, over rings of either form (front_split.c, front_packed.c). A slot is a frame's
+// place: its descriptors and its buffer; slots lie in the regions in turn.
 #include "base/cleanup.h"
-#include "tests/lib/front.h"
+#include "tests/lib/front_form.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,6 +13,7 @@
 // An indirect table in front of each buffer.
 #define TABLE_SIZE (CHAIN_LENGTH * sizeof(struct front_desc))
 #define HEADER_SIZE_MAX 12
+#define EVENT_SIZE 2
 #define ALIGN 64
 
 static uint64_t align_up(uint64_t size)
@@ -20,9 +21,26 @@ static uint64_t align_up(uint64_t size)
 	return (size + ALIGN - 1) & ~(uint64_t)(ALIGN - 1);
 }
 
+// Three areas, for either form: a packed ring's event structures are smaller than any split ring's areas.
+static uint64_t desc_bytes(uint32_t size)
+{
+	return 16ull * size;
+}
+
+static uint64_t avail_bytes(uint32_t size)
+{
+	return 4 + 2ull * size + EVENT_SIZE;
+}
+
+static uint64_t used_bytes(uint32_t size)
+{
+	return 4 + 8ull * size + EVENT_SIZE;
+}
+
 static uint64_t ring_bytes(uint32_t size)
 {
-	return align_up(16ull * size) + align_up(6 + 2ull * size) + align_up(6 + 8ull * size);
+	return align_up(desc_bytes(size)) + align_up(avail_bytes(size)) +
+		align_up(used_bytes(size));
 }
 
 static uint64_t buffer_bytes(const struct front_config *config, bool tx)
@@ -59,14 +77,17 @@ int front_queue_init(struct front *front, uint32_t index)
 	queue->size = size;
 	queue->stride = tx ? strides[config->layout] : 1;
 	queue->slots = size / queue->stride;
-	queue->desc = (void *)take_bytes(front, 0, 16ull * size).addr;
-	queue->avail = (void *)take_bytes(front, 0, 6 + 2ull * size).addr;
-	queue->used = (void *)take_bytes(front, 0, 6 + 8ull * size).addr;
+	if (!queue->slots)
+		return -EINVAL;
+	queue->desc = (void *)take_bytes(front, 0, desc_bytes(size)).addr;
+	queue->avail = (void *)take_bytes(front, 0, avail_bytes(size)).addr;
+	queue->used = (void *)take_bytes(front, 0, used_bytes(size)).addr;
 	queue->buffer = calloc(queue->slots, sizeof(*queue->buffer));
+	queue->is_out = calloc(queue->slots, sizeof(*queue->is_out));
 	queue->free_slot = calloc(queue->slots, sizeof(*queue->free_slot));
 	queue->kick_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	queue->call_fd = config->with_calls ? eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK) : -1;
-	if (!queue->buffer || !queue->free_slot || queue->kick_fd < 0)
+	if (!queue->buffer || !queue->is_out || !queue->free_slot || queue->kick_fd < 0)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < queue->slots; i++)
 		queue->buffer[i] = take_bytes(front, i % config->regions, buffer_bytes(config, tx));
@@ -76,16 +97,61 @@ int front_queue_init(struct front *front, uint32_t index)
 void front_queue_fini(struct front_queue *queue)
 {
 	free(queue->buffer);
+	free(queue->is_out);
 	free(queue->free_slot);
 	fd_close(&queue->kick_fd);
 	fd_close(&queue->call_fd);
 }
 
-static void post(struct front_queue *queue, uint16_t head)
+// The slot to send from; there must be a free one. In order each has its turn (2.6.9, 2.7.9); else the last that came
+// back, so that heads are not in order.
+static uint32_t take_slot(struct front_queue *queue)
 {
-	queue->avail->ring[queue->avail_idx & (queue->size - 1)] = head;
-	queue->avail_idx++;
-	__atomic_store_n(&queue->avail->idx, queue->avail_idx, __ATOMIC_RELEASE);
+	uint32_t slot = queue->next_slot;
+
+	queue->free_count--;
+	if (queue->in_order)
+		queue->next_slot = (slot + 1) % queue->slots;
+	else
+		slot = queue->free_slot[queue->free_count];
+	return slot;
+}
+
+static void give_slot(struct front_queue *queue, uint32_t slot)
+{
+	queue->free_slot[queue->free_count++] = (uint16_t)slot;
+}
+
+static void post(
+	struct front_queue *queue,
+	uint32_t slot,
+	const struct front_desc *chain,
+	uint32_t count
+)
+{
+	queue->is_out[slot] = true;
+	if (queue->packed)
+		front_packed_post(queue, slot, chain, count);
+	else
+		front_split_post(queue, slot, chain, count);
+}
+
+static void post_buffer(struct front *front, struct front_queue *queue, uint32_t slot)
+{
+	const struct front_desc desc = {
+		.addr = queue->buffer[slot].gpa + TABLE_SIZE,
+		.size = front->config.rx_buffer_size,
+		.flags = FRONT_DESC_WRITE,
+	};
+	post(queue, slot, &desc, 1);
+}
+
+static void ask(struct front_queue *queue)
+{
+	if (queue->packed)
+		front_packed_ask(queue);
+	else
+		front_split_ask(queue);
 }
 
 void front_queue_reset(struct front *front, uint32_t index)
@@ -93,25 +159,25 @@ void front_queue_reset(struct front *front, uint32_t index)
 	struct front_queue *queue = &front->queue[index];
 	bool tx = index % 2;
 
-	memset(queue->desc, 0, 16ull * queue->size);
-	memset(queue->avail, 0, 6 + 2ull * queue->size);
-	memset(queue->used, 0, 6 + 8ull * queue->size);
-	queue->avail_idx = 0;
-	queue->used_seen = 0;
-	// Without calls wanted, none come (2.6.7).
-	queue->avail->flags = queue->call_fd < 0;
-	queue->free_count = tx ? queue->slots : 0;
-	for (uint32_t i = 0; i < queue->slots; i++) {
-		queue->free_slot[i] = (uint16_t)(queue->slots - 1 - i);
-		if (tx)
-			continue;
-		queue->desc[i] = (struct front_desc){
-			.addr = queue->buffer[i].gpa + TABLE_SIZE,
-			.size = front->config.rx_buffer_size,
-			.flags = FRONT_DESC_WRITE,
-		};
-		post(queue, (uint16_t)i);
+	queue->packed = front->features & VHOST_FEATURE_RING_PACKED;
+	queue->event_idx = front->features & VHOST_FEATURE_RING_EVENT_IDX;
+	queue->in_order = front->features & VHOST_FEATURE_IN_ORDER;
+	queue->next_slot = queue->oldest_slot = queue->batch_left = 0;
+	queue->fresh = 0;
+	queue->broken = false;
+	if (queue->packed)
+		front_packed_reset(queue);
+	else
+		front_split_reset(queue);
+	queue->wants_calls = queue->call_fd >= 0;
+	ask(queue);
+	queue->free_count = 0;
+	for (uint32_t i = queue->slots; i--;) {
+		queue->is_out[i] = false;
+		give_slot(queue, i);
 	}
+	while (!tx && queue->free_count)
+		post_buffer(front, queue, take_slot(queue));
 }
 
 void front_kick(struct front *front, uint32_t index)
@@ -120,142 +186,237 @@ void front_kick(struct front *front, uint32_t index)
 	uint64_t one = 1;
 
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	if (__atomic_load_n(&queue->used->flags, __ATOMIC_RELAXED) & 1)
+	bool wanted =
+		queue->packed ? front_packed_wants_kick(queue) : front_split_wants_kick(queue);
+	queue->fresh = 0;
+	if (!wanted)
 		return;
 	front->kicks++;
 	// A full counter is a kick as well.
 	(void)!write(queue->kick_fd, &one, sizeof(one));
 }
 
-static void reap(struct front_queue *queue)
+bool front_arm(struct front *front, uint32_t index)
 {
-	uint16_t used = __atomic_load_n(&queue->used->idx, __ATOMIC_ACQUIRE);
+	struct front_queue *queue = &front->queue[index];
 
-	while (queue->used_seen != used && queue->free_count < queue->slots) {
-		uint32_t id = queue->used->ring[queue->used_seen & (queue->size - 1)].id;
-		queue->free_slot[queue->free_count++] =
-			(uint16_t)((id / queue->stride) % queue->slots);
-		queue->used_seen++;
+	queue->wants_calls = true;
+	ask(queue);
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+	return !(queue->packed ? front_packed_has_used(queue) : front_split_has_used(queue));
+}
+
+void front_disarm(struct front *front, uint32_t index)
+{
+	front->queue[index].wants_calls = false;
+	ask(&front->queue[index]);
+}
+
+// The next slot that came back, which is ours from then on. 1, 0 when there is none, -EPROTO.
+static int take_used(struct front_queue *queue, uint32_t *ret_slot, uint32_t *ret_size)
+{
+	uint32_t slot = 0;
+
+	if (queue->broken)
+		return -EPROTO;
+	int r = queue->packed ? front_packed_used(queue, &slot, ret_size)
+			      : front_split_used(queue, &slot, ret_size);
+	if (r == 0)
+		return 0;
+	if (r < 0 || !queue->is_out[slot]) {
+		queue->broken = true;
+		return -EPROTO;
 	}
+	queue->is_out[slot] = false;
+	queue->oldest_slot = (slot + 1) % queue->slots;
+	give_slot(queue, slot);
+	*ret_slot = slot;
+	return 1;
+}
+
+static int reap(struct front_queue *queue)
+{
+	uint32_t slot, size;
+	int r;
+
+	do {
+		r = take_used(queue, &slot, &size);
+	} while (r > 0);
+	return r;
 }
 
 uint32_t front_in_flight(struct front *front, uint32_t pair)
 {
 	struct front_queue *queue = &front->queue[(size_t)2 * pair + 1];
-	reap(queue);
+	(void)reap(queue); // A broken ring keeps what it has.
 	return queue->slots - queue->free_count;
 }
 
-// Describes header and data, from `gpa` on, in `count` descriptors that are linked from `first` on.
-static void link_frame(
-	struct front_desc *desc,
-	uint16_t first,
-	uint32_t count,
+// Header and data as they lie from `gpa` on. Returns the number of descriptors.
+static uint32_t describe(
+	const struct front *front,
 	uint64_t gpa,
-	const uint32_t *sizes
+	uint32_t size,
+	struct front_desc *ret_chain
 )
 {
+	uint32_t header = front->header_size;
+	uint32_t third = size / 3;
+	uint32_t parts[FRONT_LAYOUT_COUNT][CHAIN_LENGTH] = {
+		[FRONT_INLINE] = {header + size},
+		[FRONT_APART] = {header, size},
+		[FRONT_CHAIN] = {header, third, third, size - 2 * third},
+		[FRONT_INDIRECT] = {header, third, third, size - 2 * third},
+	};
+	static const uint32_t counts[FRONT_LAYOUT_COUNT] = {1, 2, CHAIN_LENGTH, CHAIN_LENGTH};
+	uint32_t count = counts[front->config.layout];
+
 	for (uint32_t i = 0; i < count; i++) {
-		desc[i] = (struct front_desc){
-			.addr = gpa,
-			.size = sizes[i],
-			.flags = i + 1 < count ? FRONT_DESC_NEXT : 0,
-			.next = (uint16_t)(first + i + 1),
-		};
-		gpa += sizes[i];
+		uint32_t part = parts[front->config.layout][i];
+		ret_chain[i] = (struct front_desc){.addr = gpa, .size = part};
+		gpa += part;
 	}
+	return count;
 }
 
-static void describe(struct front *front, struct front_queue *queue, uint32_t slot, uint32_t size)
+// 2.6.5.3 and 2.7.7: a split ring's table is linked; a packed ring's is not, and its flags say nothing.
+static struct front_desc make_indirect(
+	const struct front_queue *queue,
+	const struct front_buffer *buffer,
+	const struct front_desc *chain,
+	uint32_t count
+)
 {
-	uint32_t header = front->header_size;
-	struct front_buffer *buffer = &queue->buffer[slot];
-	uint16_t first = (uint16_t)(slot * queue->stride);
-	struct front_desc *desc = &queue->desc[first];
-	uint64_t gpa = buffer->gpa + TABLE_SIZE;
-	uint32_t third = size / 3;
-	uint32_t chain[CHAIN_LENGTH] = {header, third, third, size - 2 * third};
+	struct front_desc *table = (void *)buffer->addr;
 
-	switch (front->config.layout) {
-	case FRONT_APART:
-		link_frame(desc, first, 2, gpa, (uint32_t[]){header, size});
-		return;
-	case FRONT_CHAIN:
-		link_frame(desc, first, CHAIN_LENGTH, gpa, chain);
-		return;
-	case FRONT_INDIRECT:
-		link_frame((void *)buffer->addr, 0, CHAIN_LENGTH, gpa, chain);
-		*desc = (struct front_desc
-		){.addr = buffer->gpa, .size = TABLE_SIZE, .flags = FRONT_DESC_INDIRECT};
-		return;
-	default:
-		*desc = (struct front_desc){.addr = gpa, .size = header + size};
+	for (uint32_t i = 0; i < count; i++) {
+		table[i] = chain[i];
+		if (!queue->packed && i + 1 < count) {
+			table[i].flags |= FRONT_DESC_NEXT;
+			table[i].next = (uint16_t)(i + 1);
+		}
 	}
+	return (struct front_desc){
+		.addr = buffer->gpa,
+		.size = count * (uint32_t)sizeof(*table),
+		.flags = FRONT_DESC_INDIRECT,
+	};
+}
+
+int front_send_offload(
+	struct front *front,
+	uint32_t pair,
+	const struct frame_offload *offload,
+	const void *frame,
+	uint32_t size
+)
+{
+	struct front_queue *queue = &front->queue[(size_t)2 * pair + 1];
+	struct front_desc chain[CHAIN_LENGTH];
+
+	if (size > front->config.frame_size_max)
+		return -EMSGSIZE;
+	if (!queue->free_count && reap(queue) < 0)
+		return -EPROTO;
+	if (!queue->free_count)
+		return -EAGAIN;
+	uint32_t slot = take_slot(queue);
+	struct front_buffer *buffer = &queue->buffer[slot];
+	uint8_t *to = buffer->addr + TABLE_SIZE;
+	memset(to, 0, front->header_size);
+	if (offload)
+		memcpy(to, offload, sizeof(*offload));
+	memcpy(to + front->header_size, frame, size);
+	uint32_t count = describe(front, buffer->gpa + TABLE_SIZE, size, chain);
+	if (front->config.layout == FRONT_INDIRECT) {
+		chain[0] = make_indirect(queue, buffer, chain, count);
+		count = 1;
+	}
+	post(queue, slot, chain, count);
+	return 0;
 }
 
 int front_send(struct front *front, uint32_t pair, const void *frame, uint32_t size)
 {
-	struct front_queue *queue = &front->queue[(size_t)2 * pair + 1];
-
-	if (size > front->config.frame_size_max)
-		return -EMSGSIZE;
-	if (!queue->free_count)
-		reap(queue);
-	if (!queue->free_count)
-		return -EAGAIN;
-	uint16_t slot = queue->free_slot[--queue->free_count];
-	uint8_t *to = queue->buffer[slot].addr + TABLE_SIZE;
-	memset(to, 0, front->header_size);
-	memcpy(to + front->header_size, frame, size);
-	describe(front, queue, slot, size);
-	post(queue, (uint16_t)(slot * queue->stride));
-	return 0;
+	return front_send_offload(front, pair, NULL, frame, size);
 }
 
-// A used entry's buffer; NULL when the back end names none of ours or more bytes than it has.
-static const uint8_t *used_buffer(
-	const struct front *front,
-	const struct front_queue *queue,
-	uint16_t at,
-	struct front_used_entry *ret_entry
+// A frame as it is put together from its buffers.
+struct inbound {
+	uint8_t *frame;
+	uint32_t room;
+	uint32_t size;
+	bool fits;
+};
+
+// Takes `size` bytes of a buffer behind the first `skip`, and gives the buffer back.
+static void take_part(
+	struct front *front,
+	struct front_queue *queue,
+	struct inbound *in,
+	uint32_t slot,
+	uint32_t skip,
+	uint32_t size
 )
 {
-	*ret_entry = queue->used->ring[at & (queue->size - 1)];
-	if (ret_entry->id >= queue->slots || ret_entry->size > front->config.rx_buffer_size)
-		return NULL;
-	return queue->buffer[ret_entry->id].addr + TABLE_SIZE;
+	in->fits = in->fits && size <= in->room - in->size;
+	if (in->fits) {
+		memcpy(in->frame + in->size, queue->buffer[slot].addr + TABLE_SIZE + skip, size);
+		in->size += size;
+	}
+	(void)take_slot(queue); // The one that just came back, in either order.
+	post_buffer(front, queue, slot);
+}
+
+// The next buffer with something in it: 1, 0 or -EPROTO.
+static int take_buffer(
+	const struct front *front,
+	struct front_queue *queue,
+	uint32_t *ret_slot,
+	uint32_t *ret_size
+)
+{
+	int r = take_used(queue, ret_slot, ret_size);
+	return r > 0 && *ret_size > front->config.rx_buffer_size ? -EPROTO : r;
+}
+
+int front_receive_offload(
+	struct front *front,
+	uint32_t pair,
+	struct frame_offload *ret_offload,
+	void *ret_frame,
+	uint32_t room
+)
+{
+	struct front_queue *queue = &front->queue[(size_t)2 * pair];
+	struct inbound in = {.frame = ret_frame, .room = room, .fits = true};
+	uint32_t header = front->header_size;
+	uint32_t slot, size;
+	uint16_t count = 1;
+
+	int r = take_buffer(front, queue, &slot, &size);
+	if (r <= 0)
+		return r;
+	if (size < header)
+		return -EPROTO;
+	const uint8_t *from = queue->buffer[slot].addr + TABLE_SIZE;
+	if (header == HEADER_SIZE_MAX)
+		memcpy(&count, from + sizeof(struct frame_offload), sizeof(count)); // num_buffers
+	if (!count)
+		return -EPROTO;
+	if (ret_offload)
+		memcpy(ret_offload, from, sizeof(*ret_offload));
+	take_part(front, queue, &in, slot, header, size - header);
+	while (--count) {
+		// 5.1.6.4: a frame's buffers come back all at once.
+		if (take_buffer(front, queue, &slot, &size) <= 0)
+			return -EPROTO;
+		take_part(front, queue, &in, slot, 0, size);
+	}
+	return in.fits ? (int)in.size : -EMSGSIZE;
 }
 
 int front_receive(struct front *front, uint32_t pair, void *ret_frame, uint32_t room)
 {
-	struct front_queue *queue = &front->queue[(size_t)2 * pair];
-	struct front_used_entry entry;
-	uint16_t ready = __atomic_load_n(&queue->used->idx, __ATOMIC_ACQUIRE);
-	uint16_t count = 1;
-	uint32_t size = 0;
-	bool fits = true;
-
-	if (ready == queue->used_seen)
-		return 0;
-	const uint8_t *from = used_buffer(front, queue, queue->used_seen, &entry);
-	if (!from || entry.size < front->header_size)
-		return -EPROTO;
-	if (front->header_size == HEADER_SIZE_MAX)
-		memcpy(&count, from + 10, sizeof(count)); // num_buffers
-	if (!count || count > (uint16_t)(ready - queue->used_seen))
-		return -EPROTO;
-	for (uint16_t i = 0; i < count; i++) {
-		uint32_t skip = i ? 0 : front->header_size;
-		from = used_buffer(front, queue, queue->used_seen++, &entry);
-		if (!from)
-			return -EPROTO;
-		uint32_t part = entry.size - skip;
-		fits = fits && part <= room - size;
-		if (fits) {
-			memcpy((uint8_t *)ret_frame + size, from + skip, part);
-			size += part;
-		}
-		post(queue, (uint16_t)entry.id);
-	}
-	return fits ? (int)size : -EMSGSIZE;
+	return front_receive_offload(front, pair, NULL, ret_frame, room);
 }
