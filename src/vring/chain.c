@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Descriptor chains and indirect tables (virtio 1.1, 2.6.5), every step bounded and checked. Runs on
-// the ring's worker.
+// A split ring's descriptor chains and indirect tables (virtio 1.1, 2.6.5), every step bounded and checked. Runs
+// on the ring's worker. packed_chain.c shares what is the same there.
 #include "vring/chain.h"
 
 // Where the walk is: which table, how many of its descriptors it has still to see at most.
@@ -11,27 +11,43 @@ struct walk {
 	bool indirect;
 };
 
-static enum chain_result chain_fault(struct vring *ring, enum vring_fault fault)
+enum chain_result chain_fault(struct vring *ring, enum vring_fault fault)
 {
 	ring->fault = fault;
 	return CHAIN_FAULT;
 }
 
+enum chain_result chain_find_table(
+	struct vring *ring,
+	const struct desc *d,
+	const struct vring_desc_entry **ret_table,
+	uint32_t *ret_count
+)
+{
+	uint32_t count = d->size / sizeof(struct vring_desc_entry);
+
+	// virtio 1.1, 2.6.5.3.1 and 2.7.7: only when negotiated, never with NEXT. 2.6.5.3.2 and 2.7.7: WRITE is
+	// ignored here.
+	if (!ring->indirect || (d->flags & DESC_F_NEXT))
+		return chain_fault(ring, VRING_FAULT_INDIRECT);
+	if (count == 0 || d->size % sizeof(struct vring_desc_entry) || count > VRING_SIZE_MAX)
+		return chain_fault(ring, VRING_FAULT_INDIRECT);
+	*ret_table = vring_mem_at(ring->mem, &ring->cache, d->addr, d->size);
+	if (!*ret_table)
+		return chain_fault(ring, VRING_FAULT_ADDRESS);
+	*ret_count = count;
+	return CHAIN_OK;
+}
+
 // Moves the walk into an indirect table and reads its first descriptor.
 static enum chain_result enter_indirect(struct vring *ring, struct walk *walk, struct desc *d)
 {
-	// virtio 1.1, 2.6.5.3.1: only when negotiated, never inside another one, never with NEXT. 2.6.5.3.2:
-	// WRITE is ignored here.
-	if (!ring->indirect || walk->indirect || (d->flags & DESC_F_NEXT))
+	// virtio 1.1, 2.6.5.3.1: never inside another one.
+	if (walk->indirect)
 		return chain_fault(ring, VRING_FAULT_INDIRECT);
-	if (d->size == 0 || d->size % sizeof(struct vring_desc_entry) ||
-	    d->size / sizeof(struct vring_desc_entry) > VRING_SIZE_MAX)
-		return chain_fault(ring, VRING_FAULT_INDIRECT);
-	void *table = vring_mem_at(ring->mem, &ring->cache, d->addr, d->size);
-	if (!table)
-		return chain_fault(ring, VRING_FAULT_ADDRESS);
-	walk->table = table;
-	walk->table_count = d->size / sizeof(struct vring_desc_entry);
+	enum chain_result r = chain_find_table(ring, d, &walk->table, &walk->table_count);
+	if (r != CHAIN_OK)
+		return r;
 	walk->left = walk->table_count - 1;
 	walk->indirect = true;
 	*d = desc_read(&walk->table[0]);
@@ -40,7 +56,7 @@ static enum chain_result enter_indirect(struct vring *ring, struct walk *walk, s
 	return CHAIN_OK;
 }
 
-static enum chain_result add_segment(
+enum chain_result chain_add(
 	struct vring *ring,
 	const struct desc *d,
 	uint16_t direction,
@@ -83,16 +99,14 @@ enum chain_result chain_walk(
 	struct desc d = first;
 	enum chain_result r;
 
-	chain->desc_count = 0;
-	chain->seg_count = 0;
-	chain->size = 0;
+	chain_reset(chain);
 	for (;;) {
 		if (d.flags & DESC_F_INDIRECT) {
 			r = enter_indirect(ring, &walk, &d);
 			if (r != CHAIN_OK)
 				return r;
 		}
-		r = add_segment(ring, &d, direction, chain);
+		r = chain_add(ring, &d, direction, chain);
 		if (r != CHAIN_OK)
 			return r;
 		if (!(d.flags & DESC_F_NEXT))

@@ -19,9 +19,35 @@ enum chain_result {
 	CHAIN_FAULT,	// ring->fault says what.
 };
 
-// Walks the chain that begins with `first` (already read from the table). Every descriptor must have
-// exactly `direction` (0 or DESC_F_WRITE). Empty descriptors make no segment, but they are counted:
-// looking at them is work too, and a front end can make a great many of them.
+static inline void chain_reset(struct chain *chain)
+{
+	chain->desc_count = 0;
+	chain->seg_count = 0;
+	chain->size = 0;
+}
+
+// Sets ring->fault.
+enum chain_result chain_fault(struct vring *ring, enum vring_fault fault);
+
+// Adds what one descriptor points to. It must have exactly `direction` (0 or DESC_F_WRITE). Empty descriptors make no
+// segment, but they are counted: looking at them is work too, and a front end can make a great many of them.
+enum chain_result chain_add(
+	struct vring *ring,
+	const struct desc *d,
+	uint16_t direction,
+	struct chain *chain
+);
+
+// Finds the indirect table that d points to: its address and its number of descriptors (virtio 1.1, 2.6.5.3 and
+// 2.7.7).
+enum chain_result chain_find_table(
+	struct vring *ring,
+	const struct desc *d,
+	const struct vring_desc_entry **ret_table,
+	uint32_t *ret_count
+);
+
+// Walks a split ring's chain that begins with `first` (already read from the table).
 enum chain_result chain_walk(
 	struct vring *ring,
 	struct desc first,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The split ring's shared memory, as the specification lays it out (virtio 1.1, 2.6.5 to 2.6.8). Little
-// endian; this back end runs on little-endian machines only. Inside src/vring/.
+// The rings' shared memory, as the specification lays it out (virtio 1.1, 2.6.5 to 2.6.8 and 2.7.13 to 2.7.14).
+// Little endian; this back end runs on little-endian machines only. Inside src/vring/.
 #pragma once
 
 #include <stdint.h>
@@ -12,8 +12,19 @@
 #define AVAIL_F_NO_INTERRUPT 1
 #define USED_F_NO_NOTIFY 1
 
-// virtio 1.1, 2.6.5: struct virtq_desc. The last three members are read as one 64-bit word, so that
-// a descriptor is read by two loads, each field once.
+// virtio 1.1, 2.7.13: struct pvirtq_desc has the buffer id where the split one has its flags, and the flags last.
+#define PACKED_F_AVAIL (1u << 7)
+#define PACKED_F_USED (1u << 15)
+// virtio 1.1, 2.7.14: struct pvirtq_event_suppress, read and written as one word: off_wrap below, flags above.
+#define PACKED_EVENT_ENABLE 0
+#define PACKED_EVENT_DISABLE 1
+#define PACKED_EVENT_DESC 2
+#define PACKED_EVENT_MASK 3
+// virtio 1.1, 2.7.1: a wrap counter beside its index (2.7.14: off_wrap).
+#define PACKED_WRAP (1u << 15)
+
+// virtio 1.1, 2.6.5: struct virtq_desc; 2.7.13: struct pvirtq_desc. The last three members are read as one 64-bit
+// word, so that a descriptor is read by two loads, each field once.
 struct vring_desc_entry {
 	uint64_t addr;
 	uint64_t size_flags_next;
@@ -47,7 +58,7 @@ struct desc {
 	uint64_t addr;
 	uint32_t size;
 	uint16_t flags;
-	uint16_t next;
+	uint16_t next; // Packed ring: the buffer id.
 };
 
 // A word that may lie anywhere.

@@ -1,121 +1,51 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A split ring's life: set-up, notification both ways, showing what was used. Runs on the ring's
-// worker, or on the control thread while the port is quiesced. take.c and deliver.c move the frames.
+// A split ring's notification both ways, and showing what was used. Runs on the ring's worker, or on the
+// control thread while the port is quiesced. split_take.c and split_deliver.c move the frames.
 //
 // Memory ordering of the shared words:
 //   avail->idx    acquire, before the entries and descriptors that it makes available are read;
 //   used->idx     release, after the used entries and the frames' bytes were written;
-//   avail->flags  read after a full fence behind the store of used->idx: a front end clears the flag,
-//                 fences and looks at used->idx, so one of the two sees the other (2.6.7.1);
-//   used->flags   relaxed: it is a hint; after clearing it the ring is looked at once more.
+//   avail->flags  or used_event: relaxed, behind a full fence that stands behind the store of used->idx. A front
+//                 end writes its wish, fences and looks at used->idx, so one of the two sees the other (2.6.7.1);
+//   used->flags   or avail_event: relaxed, before a full fence behind which the ring is looked at once more. A
+//                 front end writes avail->idx, fences and looks at the wish (2.6.10);
+//   everything else (descriptors, entries, buffers) is plain, ordered by the two indices.
+#include "vring/kind.h"
 #include "vring/layout.h"
-#include "vring/vring.h"
 
-#include <errno.h>
-#include <stddef.h>
-#include <string.h>
-
-static const char *const fault_text[VRING_FAULT_COUNT] = {
-	[VRING_FAULT_NONE] = "none",
-	[VRING_FAULT_AVAIL_JUMP] = "the available index jumped by more than the ring's size",
-	[VRING_FAULT_HEAD] = "a descriptor index is outside of its table",
-	[VRING_FAULT_LOOP] = "a descriptor chain is longer than its table",
-	[VRING_FAULT_ADDRESS] = "a buffer lies outside of the shared memory",
-	[VRING_FAULT_INDIRECT] = "an indirect descriptor is malformed or was not negotiated",
-	[VRING_FAULT_DIRECTION] = "a buffer is writable where readable is due, or the reverse",
-};
-
-const char *vring_fault_text(enum vring_fault fault)
+bool split_has_work(const struct vring *ring)
 {
-	return (unsigned int)fault < VRING_FAULT_COUNT ? fault_text[fault] : "unknown";
+	return __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
 }
 
-// virtio 1.1, 2.6: 16, 6 and 6 bytes and so many an entry; used_event and avail_event lie behind the rings.
-uint64_t vring_area_size(const struct vring_config *config, enum vring_area area)
+// virtio 1.1, 2.6.8: avail_event lies behind the used ring, used_event behind the available ring (2.6.6).
+static uint16_t *avail_event(const struct vring *ring)
 {
-	uint64_t size = config->size;
-	uint64_t event = config->event_idx ? 2 : 0;
+	return (uint16_t *)(void *)&ring->used->ring[ring->size];
+}
 
-	switch (area) {
-	case VRING_AREA_DESC:
-		return 16 * size;
-	case VRING_AREA_AVAIL:
-		return 4 + 2 * size + event;
-	default:
-		return 4 + 8 * size + event;
+static const uint16_t *used_event(const struct vring *ring)
+{
+	return &ring->avail->ring[ring->size];
+}
+
+// virtio 1.1, 2.6.10: with VIRTIO_F_EVENT_IDX the flag stays 0 and the front end notifies when it fills the entry
+// that avail_event names: the next one, or the one that was filled last, which it fills again 65,536 entries later at
+// the soonest. There is no better "never".
+void split_set_notify(struct vring *ring, bool notify)
+{
+	uint16_t flags = notify || ring->event_idx ? 0 : USED_F_NO_NOTIFY;
+
+	if (ring->event_idx) {
+		uint16_t event = (uint16_t)(ring->next_avail - (notify ? 0 : 1));
+		__atomic_store_n(avail_event(ring), event, __ATOMIC_RELAXED);
 	}
-}
-
-uint32_t vring_area_align(const struct vring_config *config, enum vring_area area)
-{
-	static const uint32_t align[VRING_AREA_COUNT] = {16, 2, 4};
-	return align[area];
-}
-
-int vring_init(
-	struct vring *ring,
-	const struct vring_areas *areas,
-	const struct vring_config *config,
-	const struct vring_mem *mem
-)
-{
-	uint16_t base = (uint16_t)config->base;
-
-	if (config->packed || !vring_size_is_valid(false, config->size))
-		return -EINVAL;
-	if ((uintptr_t)areas->desc % 16 || (uintptr_t)areas->avail % 2 ||
-	    (uintptr_t)areas->used % 4)
-		return -EINVAL;
-	if (mem->count == 0)
-		return -EINVAL;
-	*ring = (struct vring){
-		.desc = areas->desc,
-		.avail = areas->avail,
-		.used = areas->used,
-		.mem = mem,
-		.cache = &mem->region[0],
-		.size = config->size,
-		.mask = (uint16_t)(config->size - 1),
-		.next_avail = base,
-		.avail_seen = base,
-		.next_used = base,
-		.used_shown = base,
-		.header_size = config->header_size,
-		.mergeable = config->mergeable,
-		.indirect = config->indirect,
-	};
-	return 0;
-}
-
-uint32_t vring_base(const struct vring *ring)
-{
-	return ring->next_avail;
-}
-
-void vring_adopt_used(struct vring *ring)
-{
-	uint16_t used = __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE);
-
-	ring->next_avail = used;
-	ring->avail_seen = used;
-	ring->next_used = used;
-	ring->used_shown = used;
-}
-
-void vring_set_notify(struct vring *ring, bool notify)
-{
-	__atomic_store_n(&ring->used->flags, notify ? 0 : USED_F_NO_NOTIFY, __ATOMIC_RELAXED);
+	__atomic_store_n(&ring->used->flags, flags, __ATOMIC_RELAXED);
 	if (notify)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
-bool vring_has_work(const struct vring *ring)
-{
-	return ring->fault == VRING_FAULT_NONE &&
-		__atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
-}
-
-void vring_show(struct vring *ring)
+void split_show(struct vring *ring)
 {
 	if (ring->used_shown == ring->next_used)
 		return;
@@ -123,8 +53,19 @@ void vring_show(struct vring *ring)
 	ring->used_shown = ring->next_used;
 }
 
-bool vring_wants_call(struct vring *ring)
+bool split_wants_call(struct vring *ring)
 {
 	__atomic_thread_fence(__ATOMIC_SEQ_CST);
-	return !(__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) & AVAIL_F_NO_INTERRUPT);
+	if (!ring->event_idx)
+		return !(
+			__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) &
+			AVAIL_F_NO_INTERRUPT
+		);
+	// virtio 1.1, 2.6.7.2: the flag is ignored, and a notification is due when the entry that used_event names was
+	// written: when it is one of those from used_called up to used_shown.
+	uint16_t event = __atomic_load_n(used_event(ring), __ATOMIC_RELAXED);
+	uint16_t written = (uint16_t)(ring->used_shown - ring->used_called);
+	uint16_t back = (uint16_t)(ring->used_shown - event - 1);
+	ring->used_called = ring->used_shown;
+	return back < written;
 }

@@ -89,24 +89,49 @@ struct vring_config {
 uint64_t vring_area_size(const struct vring_config *config, enum vring_area area);
 uint32_t vring_area_align(const struct vring_config *config, enum vring_area area);
 
+// Copies `size` bytes (COPY_WIDE_MIN or more) that do not overlap; see copy.h.
+typedef void vring_copy_fn(uint8_t *to, const uint8_t *from, size_t size);
+
 struct vring {
 	struct vring_desc_entry *desc;
-	struct vring_avail_ring *avail;
-	struct vring_used_ring *used;
+	union {
+		struct vring_avail_ring *avail;
+		uint32_t *driver_event; // Packed.
+	};
+	union {
+		struct vring_used_ring *used;
+		uint32_t *device_event; // Packed.
+	};
 	const struct vring_mem *mem;
 	const struct vring_region *cache;
-	uint32_t size; // Entries.
-	uint16_t mask;
-	uint16_t next_avail; // The next available entry to look at; virtio's 16-bit running index.
-	uint16_t avail_seen; // The front end's index when it was last read.
+	vring_copy_fn *copy; // The widest that this CPU has.
+	uint32_t size;	     // Entries.
+	uint16_t mask;	     // Split.
+	// The place in the ring. Split: virtio's 16-bit running indices. Packed: indices below the size, each
+	// with its wrap counter (2.7.1).
+	uint16_t next_avail; // The next available entry to look at.
 	uint16_t next_used;  // The next used entry to write.
 	uint16_t used_shown; // What the front end's view of the used index is.
+	uint16_t avail_seen; // Split: the front end's index when it was last read.
+	bool avail_wrap;     // Packed: the wrap counters of next_avail, next_used and used_shown.
+	bool used_wrap;
+	bool shown_wrap;
 	uint8_t header_size; // These as in the configuration.
+	bool packed;
 	bool mergeable;
 	bool indirect;
+	bool event_idx;
+	bool in_order;
+	bool offloads;
+	uint16_t used_called; // Split: used_shown when vring_wants_call() was last asked.
+	uint32_t unshown;     // Packed: descriptors used and not shown,
+	uint32_t uncalled;    // and those shown since vring_wants_call() was last asked.
+	uint64_t
+		first_used; // Packed: the first used descriptor that is not shown, written by vring_show().
 	enum vring_fault fault;
 	uint32_t taken_count; // Chains of the burst in the air, completed by vring_complete().
-	uint16_t taken[FRAME_BURST_MAX];
+	uint16_t taken[FRAME_BURST_MAX];       // Heads; packed: buffer ids,
+	uint16_t taken_descs[FRAME_BURST_MAX]; // and descriptors of the ring that each chain has.
 };
 
 // Sets a ring up over its areas. mem must have at least one region and outlive the ring's use; when it

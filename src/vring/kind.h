@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The two kinds of ring behind vring.h's functions, which look once a call which it is. Inside src/vring/.
+#pragma once
+
+#include "vring/vring.h"
+
+bool split_has_work(const struct vring *ring);
+void split_set_notify(struct vring *ring, bool notify);
+bool split_wants_call(struct vring *ring);
+void split_show(struct vring *ring);
+void split_take(struct vring *ring, struct frame_burst *burst, uint32_t max, uint64_t *drops);
+// Writes the used entries of the burst in the air, unseen until split_show().
+void split_put_taken(struct vring *ring);
+// Returns how many frames were delivered before the first that was not, for which *ret_drop is the reason.
+uint32_t split_deliver(
+	struct vring *ring,
+	const struct frame *const *frames,
+	uint32_t count,
+	enum vring_drop *ret_drop
+);
