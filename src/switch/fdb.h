@@ -38,9 +38,14 @@ struct fdb_cache {
 // The key of an address on the network with this slot (1 .. WIRE_NETWORKS_MAX): never 0.
 static inline uint64_t fdb_key(uint16_t slot, const uint8_t mac[MAC_SIZE])
 {
-	uint64_t low = 0;
-	__builtin_memcpy(&low, mac, MAC_SIZE);
-	return low << 16 | slot;
+	uint32_t first;
+	uint16_t last;
+
+	// Two loads into registers. Six bytes copied into a 64-bit word would be read back by a load that spans two
+	// stores, which waits for both.
+	__builtin_memcpy(&first, mac, sizeof(first));
+	__builtin_memcpy(&last, mac + sizeof(first), sizeof(last));
+	return (uint64_t)last << 48 | (uint64_t)first << 16 | slot;
 }
 
 // NULL with err set. `qsbr` is what readers report to.
