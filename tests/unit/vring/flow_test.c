@@ -58,8 +58,6 @@ static void plan_side(struct flow *flow, struct flow_side *side, uint32_t *bits)
 		.header_size = 12,
 	};
 	side->config.base = random_base(flow, &side->config);
-	// The back end does not know these yet.
-	side->config.event_idx = false;
 	side->shape = flow_below(flow, DRV_SHAPE_COUNT + 3);
 }
 
@@ -77,7 +75,7 @@ static void plan_round(struct flow *flow, uint32_t bits)
 
 	plan_side(flow, &flow->a, &bits);
 	plan_side(flow, &flow->b, &bits);
-	flow->a.config.offloads = next_bit(&bits) && false;
+	flow->a.config.offloads = next_bit(&bits);
 	flow->b.config.mergeable = next_bit(&bits);
 	flow->a.config.mergeable = flow_below(flow, 2);
 	maybe_legacy(flow, &flow->a.config);
