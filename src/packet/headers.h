@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Where a frame's headers lie: Ethernet, up to two VLAN tags, IPv4 with options, IPv6 with extension
+// headers. Reads a private copy only. Any thread; no state.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#define ETHER_SIZE 14u
+#define ETHER_TAG_SIZE 4u
+#define ETHER_TAGS_MAX 2u
+#define ETHER_TYPE_IPV4 0x0800
+#define ETHER_TYPE_VLAN 0x8100
+#define ETHER_TYPE_QINQ 0x88a8
+#define ETHER_TYPE_IPV6 0x86dd
+
+#define IPV4_SIZE 20u
+#define IPV6_SIZE 40u
+#define IPV6_FRAGMENT_SIZE 8u
+// A chain of IPv6 extension headers that is followed. RFC 8200, 4.1 recommends an order of at most 7 of them.
+#define IPV6_EXTENSIONS_MAX 8u
+
+#define IP_PROTO_HOPOPTS 0
+#define IP_PROTO_TCP 6
+#define IP_PROTO_UDP 17
+#define IP_PROTO_ROUTING 43
+#define IP_PROTO_FRAGMENT 44
+#define IP_PROTO_DSTOPTS 60
+#define IP_PROTO_SCTP 132
+
+struct headers {
+	uint16_t type;	  // Ethernet's, behind the tags.
+	uint8_t version;  // 4 or 6 of a sound IP header that is all there; otherwise 0.
+	uint8_t proto;	  // With an IP version: what is at l4.
+	bool is_fragment; // Of a larger datagram; l4 is not (always) the upper protocol's header.
+	bool is_routed; // An IPv6 routing header has segments left: the last of them is the destination.
+	uint16_t l3; // Offset of what is behind Ethernet and the tags.
+	uint16_t l4; // Offset of what is behind IP and its extension headers.
+	// IPv6 (RFC 8200, 4.5): where the part of a datagram begins that is fragmented, and the place of the byte
+	// which names that part's first header.
+	uint16_t fragment_at;
+	uint16_t fragment_named_at;
+};
+
+// Looks at `size` bytes from the frame's first on. More than two tags are not followed. A chain of extension headers
+// that goes beyond `size` or IPV6_EXTENSIONS_MAX leaves proto at the header which ended the search.
+// size >= ETHER_SIZE.
+void headers_parse(const uint8_t *head, uint32_t size, struct headers *ret_headers);
+
+static inline uint16_t headers_get16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
