@@ -16,7 +16,7 @@ static bool is_always_supported(void)
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#define VECTOR 32
+#define VECTOR ((size_t)32)
 
 // A frame lies behind a header of 10 or 12 bytes, so its stores are rarely aligned, and one store in two would touch
 // two cache lines: the loop's stores are aligned, its first and its last vectors overlap them.
@@ -27,23 +27,23 @@ __attribute__((target("avx2"))) static void copy_avx2(uint8_t *to, const uint8_t
 	__m256i first = _mm256_loadu_si256((const __m256i *)from);
 	__m256i tail[4];
 
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		tail[i] = _mm256_loadu_si256((const __m256i *)(from_end - VECTOR * (i + 1)));
 	_mm256_storeu_si256((__m256i *)to, first);
 	size_t skip = VECTOR - ((uintptr_t)to & (VECTOR - 1));
 	to += skip;
 	from += skip;
 	// More than the four vectors of the tail are left.
-	while (to_end - to > 4 * VECTOR) {
+	while ((size_t)(to_end - to) > 4 * VECTOR) {
 		__m256i v[4];
-		for (int i = 0; i < 4; i++)
+		for (size_t i = 0; i < 4; i++)
 			v[i] = _mm256_loadu_si256((const __m256i *)(from + VECTOR * i));
-		for (int i = 0; i < 4; i++)
+		for (size_t i = 0; i < 4; i++)
 			_mm256_store_si256((__m256i *)(to + VECTOR * i), v[i]);
 		to += 4 * VECTOR;
 		from += 4 * VECTOR;
 	}
-	for (int i = 0; i < 4; i++)
+	for (size_t i = 0; i < 4; i++)
 		_mm256_storeu_si256((__m256i *)(to_end - VECTOR * (i + 1)), tail[i]);
 }
 

@@ -18,3 +18,17 @@ uint32_t split_deliver(
 	uint32_t count,
 	enum vring_drop *ret_drop
 );
+
+// The same of packed rings.
+bool packed_has_work(const struct vring *ring);
+void packed_set_notify(struct vring *ring, bool notify);
+bool packed_wants_call(struct vring *ring);
+void packed_show(struct vring *ring);
+void packed_take(struct vring *ring, struct frame_burst *burst, uint32_t max, uint64_t *drops);
+void packed_put_taken(struct vring *ring);
+uint32_t packed_deliver(
+	struct vring *ring,
+	const struct frame *const *frames,
+	uint32_t count,
+	enum vring_drop *ret_drop
+);

@@ -87,8 +87,10 @@ static void read_buffers(struct vring *ring, struct split_pass *pass, uint32_t m
 	for (uint32_t i = 0; i < count; i++) {
 		pass->head[i] = split_avail_head(ring, i);
 		pass->host[i] = NULL;
-		if (__builtin_expect(pass->head[i] >= ring->size, 0))
+		if (__builtin_expect(pass->head[i] >= ring->size, 0)) {
+			pass->size[i] = 0; // deliver_any() says what is wrong.
 			continue;
+		}
 		struct desc d = desc_read(&ring->desc[pass->head[i]]);
 		if (__builtin_expect((d.flags & DESC_F_KNOWN) == DESC_F_WRITE, 1))
 			pass->host[i] = vring_mem_at(ring->mem, &ring->cache, d.addr, d.size);

@@ -10,7 +10,7 @@
 
 // Chains that one frame may be spread over, and descriptors that they may have together. 64 KiB in the
 // smallest buffers that drivers use (256 bytes) needs 257.
-#define TARGET_CHAINS_MAX 288
+#define TARGET_CHAINS_MAX VRING_PENDING_MAX
 #define TARGET_DESCS_MAX 320
 
 // One chain of a target.

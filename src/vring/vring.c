@@ -24,7 +24,7 @@ const char *vring_fault_text(enum vring_fault fault)
 	return (unsigned int)fault < VRING_FAULT_COUNT ? fault_text[fault] : "unknown";
 }
 
-// virtio 1.1, 2.6: 16, 6 and 6 bytes and so many an entry; used_event and avail_event lie behind the rings.
+// virtio 1.1, 2.6.5, 2.6.6 and 2.6.8; used_event and avail_event lie behind the rings. 2.7.13 and 2.7.14.
 uint64_t vring_area_size(const struct vring_config *config, enum vring_area area)
 {
 	uint64_t size = config->size;
@@ -34,21 +34,29 @@ uint64_t vring_area_size(const struct vring_config *config, enum vring_area area
 	case VRING_AREA_DESC:
 		return 16 * size;
 	case VRING_AREA_AVAIL:
-		return 4 + 2 * size + event;
+		return config->packed ? 4 : 4 + 2 * size + event;
 	default:
-		return 4 + 8 * size + event;
+		return config->packed ? 4 : 4 + 8 * size + event;
 	}
 }
 
+// virtio 1.1, 2.6 and 2.7.
 uint32_t vring_area_align(const struct vring_config *config, enum vring_area area)
 {
-	static const uint32_t align[VRING_AREA_COUNT] = {16, 2, 4};
-	return align[area];
+	static const uint32_t align[2][VRING_AREA_COUNT] = {{16, 2, 4}, {16, 4, 4}};
+	return align[config->packed][area];
 }
 
 static bool is_aligned(const struct vring_config *config, enum vring_area area, const void *at)
 {
 	return (uintptr_t)at % vring_area_align(config, area) == 0;
+}
+
+// The one place that a packed ring goes on from, see vring_config.
+static uint16_t packed_base(const struct vring_config *config)
+{
+	uint16_t used = (uint16_t)(config->base >> 16);
+	return used ? used : (uint16_t)config->base;
 }
 
 static int check_config(
@@ -57,7 +65,9 @@ static int check_config(
 	const struct vring_mem *mem
 )
 {
-	if (config->packed || !vring_size_is_valid(config->packed, config->size))
+	if (!vring_size_is_valid(config->packed, config->size))
+		return -EINVAL;
+	if (config->packed && packed_base(config) % PACKED_WRAP >= config->size)
 		return -EINVAL;
 	if (!is_aligned(config, VRING_AREA_DESC, areas->desc) ||
 	    !is_aligned(config, VRING_AREA_AVAIL, areas->avail) ||
@@ -73,6 +83,18 @@ static void split_set_base(struct vring *ring, uint16_t base)
 	ring->next_used = base;
 	ring->used_shown = base;
 	ring->used_called = base;
+}
+
+static void packed_set_base(struct vring *ring, uint16_t base)
+{
+	bool wrap = base & PACKED_WRAP;
+
+	ring->next_avail = base % PACKED_WRAP;
+	ring->next_used = ring->next_avail;
+	ring->used_shown = ring->next_avail;
+	ring->avail_wrap = wrap;
+	ring->used_wrap = wrap;
+	ring->shown_wrap = wrap;
 }
 
 int vring_init(
@@ -102,28 +124,41 @@ int vring_init(
 		.in_order = config->in_order,
 		.offloads = config->offloads,
 	};
-	split_set_base(ring, (uint16_t)config->base);
+	if (config->packed)
+		packed_set_base(ring, packed_base(config));
+	else
+		split_set_base(ring, (uint16_t)config->base);
 	return 0;
 }
 
 uint32_t vring_base(const struct vring *ring)
 {
-	return ring->next_avail;
+	if (!ring->packed)
+		return ring->next_avail;
+	uint32_t avail = ring->next_avail | (ring->avail_wrap ? PACKED_WRAP : 0);
+	uint32_t used = ring->used_shown | (ring->shown_wrap ? PACKED_WRAP : 0);
+	return avail | used << 16;
 }
 
 void vring_adopt_used(struct vring *ring)
 {
-	split_set_base(ring, __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
+	if (!ring->packed)
+		split_set_base(ring, __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
 }
 
 void vring_set_notify(struct vring *ring, bool notify)
 {
-	split_set_notify(ring, notify);
+	if (ring->packed)
+		packed_set_notify(ring, notify);
+	else
+		split_set_notify(ring, notify);
 }
 
 bool vring_has_work(const struct vring *ring)
 {
-	return ring->fault == VRING_FAULT_NONE && split_has_work(ring);
+	if (ring->fault != VRING_FAULT_NONE)
+		return false;
+	return ring->packed ? packed_has_work(ring) : split_has_work(ring);
 }
 
 uint32_t vring_take(
@@ -138,15 +173,21 @@ uint32_t vring_take(
 	ring->taken_count = 0;
 	if (ring->fault != VRING_FAULT_NONE)
 		return 0;
-	split_take(ring, burst, max, ret_drops);
+	if (ring->packed)
+		packed_take(ring, burst, max, ret_drops);
+	else
+		split_take(ring, burst, max, ret_drops);
 	return burst->count;
 }
 
 void vring_complete(struct vring *ring)
 {
-	split_put_taken(ring);
+	if (ring->packed)
+		packed_put_taken(ring);
+	else
+		split_put_taken(ring);
 	ring->taken_count = 0;
-	split_show(ring);
+	vring_show(ring);
 }
 
 uint32_t vring_deliver(
@@ -160,15 +201,20 @@ uint32_t vring_deliver(
 		*ret_drop = VRING_DROP_FULL;
 		return 0;
 	}
+	if (ring->packed)
+		return packed_deliver(ring, frames, count, ret_drop);
 	return split_deliver(ring, frames, count, ret_drop);
 }
 
 void vring_show(struct vring *ring)
 {
-	split_show(ring);
+	if (ring->packed)
+		packed_show(ring);
+	else
+		split_show(ring);
 }
 
 bool vring_wants_call(struct vring *ring)
 {
-	return split_wants_call(ring);
+	return ring->packed ? packed_wants_call(ring) : split_wants_call(ring);
 }

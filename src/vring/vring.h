@@ -12,6 +12,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+// Used descriptors that a packed ring keeps back: those of the largest frame.
+#define VRING_PENDING_MAX 288
+
 // Split (virtio 1.1, 2.6): a power of two; one entry can never hold header and data apart, so 2 is least.
 // Packed (2.7): any number.
 #define VRING_SPLIT_SIZE_MIN 2
@@ -126,12 +129,15 @@ struct vring {
 	uint16_t used_called; // Split: used_shown when vring_wants_call() was last asked.
 	uint32_t unshown;     // Packed: descriptors used and not shown,
 	uint32_t uncalled;    // and those shown since vring_wants_call() was last asked.
-	uint64_t
-		first_used; // Packed: the first used descriptor that is not shown, written by vring_show().
 	enum vring_fault fault;
 	uint32_t taken_count; // Chains of the burst in the air, completed by vring_complete().
 	uint16_t taken[FRAME_BURST_MAX];       // Heads; packed: buffer ids,
 	uint16_t taken_descs[FRAME_BURST_MAX]; // and descriptors of the ring that each chain has.
+	// Packed: used descriptors that wait for vring_show(). They overwrite what the front end made available, so until
+	// then they are kept here, and a back end that is lost before leaves the ring as it was.
+	uint32_t pending_count;
+	uint16_t pending_index[VRING_PENDING_MAX];
+	uint64_t pending[VRING_PENDING_MAX];
 };
 
 // Sets a ring up over its areas. mem must have at least one region and outlive the ring's use; when it
@@ -186,7 +192,8 @@ void vring_complete(struct vring *ring);
 // its segments. Returns how many leading frames were dealt with; stops at the first that finds no
 // buffer. `ret_drop` says why it stopped (VRING_DROP_NONE when all were delivered; FULL: nothing
 // more fits now; BUFFER: frames[result] alone does not fit, the caller skips it). A fault sets
-// ring->fault and stops, with FULL. Nothing is shown to the front end before vring_show().
+// ring->fault and stops, with FULL. Nothing is shown to the front end before vring_show(), but for whole frames of which
+// a packed ring cannot keep more back (VRING_PENDING_MAX); too early a show repeats frames after a crash, and loses none.
 uint32_t vring_deliver(
 	struct vring *ring,
 	const struct frame *const *frames,

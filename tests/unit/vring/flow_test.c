@@ -47,7 +47,7 @@ static bool next_bit(uint32_t *bits)
 
 static void plan_side(struct flow *flow, struct flow_side *side, uint32_t *bits)
 {
-	bool packed = next_bit(bits) && false;
+	bool packed = next_bit(bits);
 
 	side->config = (struct vring_config){
 		.packed = packed,
