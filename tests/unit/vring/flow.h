@@ -68,6 +68,8 @@ static inline uint32_t flow_below(struct flow *flow, uint32_t limit)
 void flow_start(struct flow *flow);
 void flow_turn(struct flow *flow);
 void flow_finish(struct flow *flow);
+// The switch's part of a turn: a burst from a to b.
+void flow_move(struct flow *flow);
 
 // The model.
 void flow_fifo_put(struct flow_fifo *fifo, struct flow_item item);
