@@ -228,7 +228,8 @@ static void send_step(struct exchange *x)
 static void receive_step(struct exchange *x)
 {
 	struct receiver *recv = &x->recv;
-	if (recv->ack_due && queue_control(x, recv->peer, FRAME_ACK, recv->run, recv->tally.next))
+	if (recv->ack_due &&
+	    queue_control(x, recv->peer, FRAME_ACK, recv->run, tally_passed(&recv->tally)))
 		recv->ack_due = false;
 }
 
@@ -275,7 +276,7 @@ static int run_exchange(struct exchange *x)
 		if (sent > 0 && x->send.ready && x->send.queued < x->options.frames)
 			x->last_event = x->now;
 		moved += sent;
-		if (is_finished(x) && x->link.pending_count == 0)
+		if (is_finished(x) && link_is_empty(&x->link))
 			return 0;
 		if (is_idle(x))
 			return -ETIMEDOUT;
@@ -354,23 +355,33 @@ static int run_listen(const struct exchange_options *options)
 	return r == 0 ? 0 : 1;
 }
 
+// Receive queues on which frames came.
+static unsigned int queues_used(const struct link_port *link)
+{
+	unsigned int count = 0;
+	for (uint16_t i = 0; i < link->queues; i++)
+		count += link->received[i] > 0;
+	return count;
+}
+
 static void print_result(const struct exchange *x, int result)
 {
 	const struct receiver *recv = &x->recv;
 	const char *end = result == 0 ? "complete" : result == -EINTR ? "stopped" : "timeout";
 	printf("{\"end\":\"%s\",", end);
 	print_mac(x->link.mac);
-	const uint64_t expected = recv->ended ? recv->total : recv->tally.next;
+	const uint64_t expected = recv->ended ? recv->total : tally_highest(&recv->tally);
 	printf("\"sent\":%" PRIu64 ",\"received\":%" PRIu64 ",\"lost\":%" PRIu64
 	       ",\"malformed\":%" PRIu64 ",\"misordered\":%" PRIu64 ",\"duplicated\":%" PRIu64
-	       ",\"foreign\":%" PRIu64 "}\n",
+	       ",\"foreign\":%" PRIu64 ",\"queues\":%u}\n",
 	       x->send.queued,
 	       recv->tally.received,
 	       expected > recv->tally.received ? expected - recv->tally.received : 0,
 	       recv->malformed + recv->tally.beyond,
 	       recv->tally.misordered,
 	       recv->tally.duplicated,
-	       recv->foreign);
+	       recv->foreign,
+	       queues_used(&x->link));
 }
 
 // A peer that did not hear the end gets no answer any more: it had a third of a second for that.
@@ -385,7 +396,7 @@ static int run(struct exchange *x)
 {
 	int r = link_open(&x->link, x->options.port, &x->options);
 	if (r == 0)
-		r = tally_init(&x->recv.tally, x->options.frames);
+		r = tally_init(&x->recv.tally, x->options.frames, x->options.queues);
 	if (r < 0) {
 		link_close(&x->link);
 		return 1;

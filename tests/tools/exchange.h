@@ -31,6 +31,7 @@ struct exchange_options {
 		linger_s; // Keeps the port for so long after the result, or until it is told to end.
 	uint16_t port;
 	uint16_t ports; // listen: that many, from port on.
+	uint16_t queues;
 };
 
 // argc and argv as rte_eal_init() left them. Returns 0 or -EINVAL after a message on stderr.
@@ -42,27 +43,36 @@ int exchange_parse(int argc, char **argv, struct exchange_options *ret_options);
 struct rte_mbuf;
 struct rte_mempool;
 
-// One DPDK port with one queue pair. Frames wait in pending while the ring is full.
+// One transmit queue. Frames wait in pending while the ring is full.
+struct link_queue {
+	struct rte_mbuf *pending[LINK_BURST];
+	uint16_t pending_count;
+};
+
+// One DPDK port. With several queue pairs data frames take turns among them, each queue's a flow of its own.
 struct link_port {
 	uint16_t port;
 	uint8_t mac[6];
 	struct rte_mempool *pool;
-	struct rte_mbuf *pending[LINK_BURST];
-	uint16_t pending_count;
-	uint64_t sent; // Frames that the ring took.
+	uint16_t queues;
+	struct link_queue queue[TALLY_LANES_MAX];
+	uint64_t sent;			    // Frames that the rings took.
+	uint64_t received[TALLY_LANES_MAX]; // By queue.
 };
 
 // Starts the port. Returns 0 or a negative errno after a message on stderr.
 int link_open(struct link_port *link, uint16_t port, const struct exchange_options *options);
 void link_close(struct link_port *link);
 
-// Room for this many frames more.
+// Room for this many frames more, whatever their queue.
 uint16_t link_room(const struct link_port *link);
 // Puts one frame in the queue; false when there is no room or no buffer.
 bool link_queue(struct link_port *link, const struct frame_head *head, uint32_t size);
-// Offers what is queued to the ring. Returns how many it took.
+// Whether nothing waits.
+bool link_is_empty(const struct link_port *link);
+// Offers what is queued to the rings. Returns how many they took.
 uint16_t link_flush(struct link_port *link);
 
-// Calls visit with each received frame of one burst. Returns how many there were.
+// Calls visit with each received frame of one burst of each queue. Returns how many there were.
 typedef void link_visit(void *arg, const uint8_t *bytes, uint32_t size);
 uint16_t link_receive(struct link_port *link, link_visit *visit, void *arg);

@@ -23,6 +23,21 @@ static int fail(int code, const char *what, uint16_t port)
 	return code;
 }
 
+static int set_up_queues(struct link_port *link, uint16_t ring)
+{
+	for (uint16_t i = 0; i < link->queues; i++) {
+		int r = rte_eth_rx_queue_setup(
+			link->port, i, ring, SOCKET_ID_ANY, NULL, link->pool
+		);
+		if (r < 0)
+			return fail(r, "set up a receive queue", link->port);
+		r = rte_eth_tx_queue_setup(link->port, i, ring, SOCKET_ID_ANY, NULL);
+		if (r < 0)
+			return fail(r, "set up a transmit queue", link->port);
+	}
+	return 0;
+}
+
 static int configure(struct link_port *link, const struct exchange_options *options)
 {
 	struct rte_eth_dev_info info;
@@ -34,22 +49,19 @@ static int configure(struct link_port *link, const struct exchange_options *opti
 	const uint32_t mtu = options->size - RTE_ETHER_HDR_LEN;
 	if (mtu > RTE_ETHER_MTU)
 		conf.rxmode.mtu = mtu;
-	r = rte_eth_dev_configure(link->port, 1, 1, &conf);
+	r = rte_eth_dev_configure(link->port, link->queues, link->queues, &conf);
 	if (r < 0)
 		return fail(r, "set the configuration", link->port);
-	r = rte_eth_rx_queue_setup(link->port, 0, ring, SOCKET_ID_ANY, NULL, link->pool);
+	r = set_up_queues(link, ring / link->queues);
 	if (r < 0)
-		return fail(r, "set up the receive queue", link->port);
-	r = rte_eth_tx_queue_setup(link->port, 0, ring, SOCKET_ID_ANY, NULL);
-	if (r < 0)
-		return fail(r, "set up the transmit queue", link->port);
+		return r;
 	r = rte_eth_dev_start(link->port);
 	return r < 0 ? fail(r, "start the device", link->port) : 0;
 }
 
 int link_open(struct link_port *link, uint16_t port, const struct exchange_options *options)
 {
-	*link = (struct link_port){.port = port};
+	*link = (struct link_port){.port = port, .queues = options->queues};
 	if (!rte_eth_dev_is_valid_port(link->port)) {
 		fprintf(stderr, "exchange: there is no DPDK port %u\n", link->port);
 		return -ENODEV;
@@ -87,7 +99,8 @@ void link_close(struct link_port *link)
 {
 	if (!link->pool)
 		return;
-	rte_pktmbuf_free_bulk(link->pending, link->pending_count);
+	for (uint16_t i = 0; i < link->queues; i++)
+		rte_pktmbuf_free_bulk(link->queue[i].pending, link->queue[i].pending_count);
 	// The process ends next: a device that does not stop holds up nobody.
 	(void)rte_eth_dev_stop(link->port);
 	(void)rte_eth_dev_close(link->port);
@@ -97,12 +110,27 @@ void link_close(struct link_port *link)
 
 uint16_t link_room(const struct link_port *link)
 {
-	return (uint16_t)(LINK_BURST - link->pending_count);
+	uint16_t most = 0;
+	for (uint16_t i = 0; i < link->queues; i++)
+		most = RTE_MAX(most, link->queue[i].pending_count);
+	return (uint16_t)(LINK_BURST - most);
+}
+
+bool link_is_empty(const struct link_port *link)
+{
+	return link_room(link) == LINK_BURST;
 }
 
 bool link_queue(struct link_port *link, const struct frame_head *head, uint32_t size)
 {
-	if (link_room(link) == 0)
+	struct frame_head full = *head;
+	uint16_t lane = 0;
+	if (head->type == FRAME_DATA && link->queues > 1) {
+		lane = (uint16_t)(head->number % link->queues);
+		full.flow = (uint16_t)(lane + 1);
+	}
+	struct link_queue *queue = &link->queue[lane];
+	if (queue->pending_count == LINK_BURST)
 		return false;
 	struct rte_mbuf *mbuf = rte_pktmbuf_alloc(link->pool);
 	if (!mbuf)
@@ -112,28 +140,39 @@ bool link_queue(struct link_port *link, const struct frame_head *head, uint32_t 
 		rte_pktmbuf_free(mbuf);
 		return false;
 	}
-	frame_build(head, size, (uint8_t *)bytes);
-	link->pending[link->pending_count++] = mbuf;
+	frame_build(&full, size, (uint8_t *)bytes);
+	queue->pending[queue->pending_count++] = mbuf;
 	return true;
+}
+
+static uint16_t flush_queue(struct link_port *link, uint16_t index)
+{
+	struct link_queue *queue = &link->queue[index];
+	if (queue->pending_count == 0)
+		return 0;
+	const uint16_t sent =
+		rte_eth_tx_burst(link->port, index, queue->pending, queue->pending_count);
+	queue->pending_count -= sent;
+	memmove(queue->pending,
+		queue->pending + sent,
+		queue->pending_count * sizeof(struct rte_mbuf *));
+	return sent;
 }
 
 uint16_t link_flush(struct link_port *link)
 {
-	if (link->pending_count == 0)
-		return 0;
-	const uint16_t sent = rte_eth_tx_burst(link->port, 0, link->pending, link->pending_count);
-	link->pending_count -= sent;
-	memmove(link->pending, link->pending + sent, link->pending_count * sizeof(struct rte_mbuf *)
-	);
+	uint16_t sent = 0;
+	for (uint16_t i = 0; i < link->queues; i++)
+		sent += flush_queue(link, i);
 	link->sent += sent;
 	return sent;
 }
 
-uint16_t link_receive(struct link_port *link, link_visit *visit, void *arg)
+static uint16_t receive_queue(struct link_port *link, uint16_t index, link_visit *visit, void *arg)
 {
 	static uint8_t scratch[FRAME_SIZE_MAX + 1];
 	struct rte_mbuf *burst[LINK_BURST];
-	const uint16_t count = rte_eth_rx_burst(link->port, 0, burst, LINK_BURST);
+	const uint16_t count = rte_eth_rx_burst(link->port, index, burst, LINK_BURST);
 	for (uint16_t i = 0; i < count; i++) {
 		uint32_t size = burst[i]->pkt_len;
 		if (size > sizeof(scratch))
@@ -143,5 +182,14 @@ uint16_t link_receive(struct link_port *link, link_visit *visit, void *arg)
 			visit(arg, bytes, size);
 		rte_pktmbuf_free(burst[i]);
 	}
+	link->received[index] += count;
+	return count;
+}
+
+uint16_t link_receive(struct link_port *link, link_visit *visit, void *arg)
+{
+	uint16_t count = 0;
+	for (uint16_t i = 0; i < link->queues; i++)
+		count += receive_queue(link, i, visit, arg);
 	return count;
 }

@@ -23,7 +23,8 @@ static const char usage[] =
 	"  --wait S        end after S seconds without a peer (30)\n"
 	"  --linger S      keep the port S seconds after the result is printed (0)\n"
 	"  --port N        the DPDK port (0)\n"
-	"  --ports N       listen: that many DPDK ports, one line of output each (1)\n";
+	"  --ports N       listen: that many DPDK ports, one line of output each (1)\n"
+	"  --queues N      queue pairs; data frames take turns among them, as so many UDP flows (1)\n";
 
 static int parse_number(const char *text, uint64_t min, uint64_t max, uint64_t *ret_number)
 {
@@ -102,6 +103,10 @@ static int parse_option(int letter, const char *value, struct exchange_options *
 		r = parse_number(value, 1, LINKS_MAX, &number);
 		options->ports = (uint16_t)number;
 		return r;
+	case 'q':
+		r = parse_number(value, 1, TALLY_LANES_MAX, &number);
+		options->queues = (uint16_t)number;
+		return r;
 	default:
 		return -EINVAL;
 	}
@@ -122,6 +127,7 @@ int exchange_parse(int argc, char **argv, struct exchange_options *ret_options)
 		{"linger", required_argument, NULL, 'l'},
 		{"port", required_argument, NULL, 'n'},
 		{"ports", required_argument, NULL, 'm'},
+		{"queues", required_argument, NULL, 'q'},
 		{NULL, 0, NULL, 0},
 	};
 	struct exchange_options options = {
@@ -132,6 +138,7 @@ int exchange_parse(int argc, char **argv, struct exchange_options *ret_options)
 		.idle_s = 10,
 		.wait_s = 30,
 		.ports = 1,
+		.queues = 1,
 	};
 	int r = 0;
 	optind = 1;
