@@ -38,6 +38,10 @@ void front_packed_ask(struct front_queue *queue);
 bool front_split_wants_kick(const struct front_queue *queue);
 bool front_packed_wants_kick(const struct front_queue *queue);
 
+// A slot came back in order, as an entry says; its size becomes 0 where that is not told. 0 or -EPROTO. Of several
+// that come back together only the last has an entry, at the place of the first (2.6.9, 2.7.9).
+int front_take_in_order(struct front_queue *queue, uint32_t slot, uint32_t *ret_size);
+
 // virtio 1.1, 2.6.7.2 and 2.7.10: whether the steps from `before` to `now` lead past `event`.
 static inline bool front_passed(uint16_t event, uint16_t now, uint16_t before)
 {

@@ -72,24 +72,6 @@ static void skip_chain(struct front_queue *queue)
 		front_packed_ask(queue);
 }
 
-// 2.7.9: of several that come back together only the last is written, at the place of the first; what was written into
-// the others is not told.
-static int take_in_order(struct front_queue *queue, uint32_t id, uint32_t *ret_size)
-{
-	uint32_t ahead = (id + queue->slots - queue->oldest_slot) % queue->slots;
-
-	if (queue->batch_left) {
-		queue->batch_left--;
-	} else {
-		if (ahead >= queue->slots - queue->free_count)
-			return -EPROTO;
-		queue->batch_left = ahead;
-	}
-	if (ahead)
-		*ret_size = 0;
-	return 0;
-}
-
 int front_packed_used(struct front_queue *queue, uint32_t *ret_slot, uint32_t *ret_size)
 {
 	if (!front_packed_has_used(queue))
@@ -97,10 +79,10 @@ int front_packed_used(struct front_queue *queue, uint32_t *ret_slot, uint32_t *r
 	const struct front_packed_desc *desc = &queue->ring[queue->used_seen];
 	uint32_t id = desc->id;
 	*ret_size = desc->size;
-	if (id >= queue->slots)
+	if (!queue->in_order && id >= queue->slots)
 		return -EPROTO;
 	if (queue->in_order) {
-		int r = take_in_order(queue, id, ret_size);
+		int r = front_take_in_order(queue, id, ret_size);
 		if (r)
 			return r;
 		id = queue->oldest_slot;

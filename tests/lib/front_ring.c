@@ -212,6 +212,24 @@ void front_disarm(struct front *front, uint32_t index)
 	ask(&front->queue[index]);
 }
 
+int front_take_in_order(struct front_queue *queue, uint32_t slot, uint32_t *ret_size)
+{
+	if (queue->batch_left) {
+		queue->batch_left--;
+		*ret_size = 0;
+		return 0;
+	}
+	if (slot >= queue->slots)
+		return -EPROTO;
+	uint32_t ahead = (slot + queue->slots - queue->oldest_slot) % queue->slots;
+	if (ahead >= queue->slots - queue->free_count)
+		return -EPROTO;
+	queue->batch_left = ahead;
+	if (ahead)
+		*ret_size = 0;
+	return 0;
+}
+
 // The next slot that came back, which is ours from then on. 1, 0 when there is none, -EPROTO.
 static int take_used(struct front_queue *queue, uint32_t *ret_slot, uint32_t *ret_size)
 {

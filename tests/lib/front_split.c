@@ -57,20 +57,14 @@ int front_split_used(struct front_queue *queue, uint32_t *ret_slot, uint32_t *re
 		return 0;
 	struct front_used_entry entry = queue->used->ring[queue->used_seen & (queue->size - 1)];
 	uint32_t slot = entry.id / queue->stride;
-	bool is_head = slot < queue->slots && entry.id % queue->stride == 0;
 	if (queue->in_order) {
-		// 2.6.9: of several that come back together only the last has an entry.
-		bool is_last = (uint16_t)(queue->used_seen + 1) == ready;
-		if (!is_head || slot != queue->oldest_slot) {
-			if (is_last)
-				return -EPROTO;
-			entry.size = 0;
-		}
+		int r = front_take_in_order(queue, slot, &entry.size);
+		if (r)
+			return r;
 		slot = queue->oldest_slot;
-		is_head = true;
-	}
-	if (!is_head)
+	} else if (slot >= queue->slots || entry.id % queue->stride) {
 		return -EPROTO;
+	}
 	queue->used_seen++;
 	if (queue->event_idx)
 		front_split_ask(queue);

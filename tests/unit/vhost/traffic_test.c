@@ -10,6 +10,17 @@
 // So few that the largest frames find buffers for all of them.
 #define TURN 8
 
+#define BASIC (VHOST_FEATURE_VERSION_1 | VHOST_FEATURE_MRG_RXBUF | VHOST_FEATURE_PROTOCOL_FEATURES)
+
+// The forms that rings can have, whatever lies in them.
+static const uint64_t forms[] = {
+	BASIC,
+	BASIC | VHOST_FEATURE_RING_EVENT_IDX,
+	BASIC | VHOST_FEATURE_IN_ORDER,
+	BASIC | VHOST_FEATURE_IN_ORDER | VHOST_FEATURE_RING_EVENT_IDX,
+};
+#define FORMS (sizeof(forms) / sizeof(forms[0]))
+
 // One turn of a worker: from one's transmit ring to the other's receive ring.
 static void forward(struct rig *from, struct rig *to, struct frame_burst *burst)
 {
@@ -55,10 +66,14 @@ static void exchange(const struct front_config *config, uint32_t size)
 			continue;
 		}
 		forward(&a, &b, &burst);
-		while (front_receive(b.front, 0, got, sizeof(got)) == (int)size) {
+		int r;
+		while ((r = front_receive(b.front, 0, got, sizeof(got))) > 0) {
+			assert_int_equal(r, size);
 			fill_frame(sent, size, in++);
 			assert_memory_equal(got, sent, size);
 		}
+		assert_int_equal(r, 0);
+		assert_false(a.front->queue[1].broken);
 	}
 	assert_int_equal(front_in_flight(a.front, 0), 0);
 	assert_int_equal(front_receive(b.front, 0, got, sizeof(got)), 0);
@@ -93,12 +108,204 @@ static void test_merged_and_legacy(void **state)
 	exchange(&legacy, 1514);
 }
 
+// Frames through every form of ring, in every layout and some sizes of ring. The front end checks ids and order.
+static void test_every_form(void **state)
+{
+	static const uint32_t sizes[] = {16, 256, 1024};
+
+	for (size_t i = 0; i < FORMS; i++) {
+		for (int layout = 0; layout < FRONT_LAYOUT_COUNT; layout++) {
+			struct front_config config = {
+				.features = forms[i] | VHOST_FEATURE_RING_INDIRECT_DESC,
+				.layout = (enum front_layout)layout,
+				.ring_size = sizes[i % 3],
+			};
+			exchange(&config, 60);
+			exchange(&config, 1514);
+		}
+	}
+}
+
+static void test_plain_forms(void **state)
+{
+	for (size_t i = 0; i < FORMS; i++) {
+		struct front_config config = {
+			.features = forms[i] & ~VHOST_FEATURE_MRG_RXBUF, .layout = FRONT_APART};
+		exchange(&config, 1514);
+	}
+}
+
+static void send_one(struct rig *rig)
+{
+	static const uint8_t frame[60];
+	assert_int_equal(front_send(rig->front, 0, frame, sizeof(frame)), 0);
+	front_kick(rig->front, 1);
+}
+
+// virtio 1.1, 2.6.10 and 2.7.14: a back end that polls is not kicked; one that sleeps is, once with event indices.
+static void test_kicks_only_when_armed(void **state)
+{
+	static struct frame_burst burst;
+	uint64_t drops[VRING_DROP_COUNT] = {0};
+
+	for (size_t i = 0; i < FORMS; i++) {
+		struct front_config config = {.features = forms[i]};
+		struct rig rig;
+		rig_init(&rig, RIG_CONFIG, &config);
+		rig_start(&rig);
+		struct vring *tx = &vhost_conn_queue(rig.conn, 1)->ring;
+		// Many laps of the ring, so that indices wrap.
+		for (int turn = 0; turn < 1000; turn++) {
+			vring_set_notify(tx, false);
+			uint64_t kicks = rig.front->kicks;
+			send_one(&rig);
+			send_one(&rig);
+			assert_int_equal(rig.front->kicks, kicks);
+			assert_int_equal(vring_take(tx, &burst, TURN, drops), 2);
+			vring_complete(tx);
+			vring_set_notify(tx, true);
+			assert_false(vring_has_work(tx));
+			send_one(&rig);
+			assert_int_equal(rig.front->kicks, kicks + 1);
+			send_one(&rig);
+			bool once = forms[i] & VHOST_FEATURE_RING_EVENT_IDX;
+			assert_int_equal(rig.front->kicks, kicks + (once ? 1 : 2));
+			assert_true(vring_has_work(tx));
+			assert_int_equal(vring_take(tx, &burst, TURN, drops), 2);
+			vring_complete(tx);
+		}
+		rig_fini(&rig);
+	}
+}
+
+// 2.6.7 and 2.7.14: a front end that polls is not called; one that sleeps is.
+static void test_calls_only_when_wanted(void **state)
+{
+	static struct frame_burst burst;
+	uint64_t drops[VRING_DROP_COUNT] = {0};
+
+	for (size_t i = 0; i < FORMS; i++) {
+		struct front_config config = {.features = forms[i], .with_calls = true};
+		struct rig rig;
+		rig_init(&rig, RIG_CONFIG, &config);
+		rig_start(&rig);
+		struct vring *tx = &vhost_conn_queue(rig.conn, 1)->ring;
+		for (int turn = 0; turn < 1000; turn++) {
+			front_disarm(rig.front, 1);
+			send_one(&rig);
+			assert_int_equal(vring_take(tx, &burst, TURN, drops), 1);
+			vring_complete(tx);
+			assert_false(vring_wants_call(tx));
+			assert_false(front_arm(rig.front, 1));
+			assert_int_equal(front_in_flight(rig.front, 0), 0);
+			assert_true(front_arm(rig.front, 1));
+			send_one(&rig);
+			assert_int_equal(vring_take(tx, &burst, TURN, drops), 1);
+			vring_complete(tx);
+			assert_true(vring_wants_call(tx));
+			assert_int_equal(front_in_flight(rig.front, 0), 0);
+		}
+		rig_fini(&rig);
+	}
+}
+
+// A ring that was stopped goes on where GET_VRING_BASE said that it stands, at any place in it.
+static void test_goes_on_after_a_stop(void **state)
+{
+	static struct frame_burst burst;
+	uint8_t got[1514];
+
+	for (size_t i = 0; i < FORMS; i++) {
+		struct front_config config = {.features = forms[i], .ring_size = 16};
+		uint32_t stands[2] = {0};
+		struct rig rig;
+		rig_init(&rig, RIG_CONFIG, &config);
+		rig_start(&rig);
+		for (int turn = 0; turn < 100; turn++) {
+			for (uint32_t q = 0; q < 2; q++) {
+				union message_body body;
+				struct message_ring_state ask = {q, 0};
+				assert_int_equal(
+					front_request(rig.front, MESSAGE_GET_VRING_BASE, &ask, 8), 0
+				);
+				assert_int_equal(
+					front_reply(rig.front, MESSAGE_GET_VRING_BASE, &body), 0
+				);
+				assert_true(!turn || body.state.num != stands[q]);
+				stands[q] = body.state.num;
+				assert_int_equal(
+					front_request(rig.front, MESSAGE_SET_VRING_BASE, &body, 8),
+					0
+				);
+				uint64_t none = q | MESSAGE_RING_NOFD;
+				assert_int_equal(
+					front_request(rig.front, MESSAGE_SET_VRING_KICK, &none, 8),
+					0
+				);
+			}
+			assert_int_equal(rig_pump(&rig), 0);
+			for (int k = 0; k < turn % 5 + 1; k++)
+				send_one(&rig);
+			forward(&rig, &rig, &burst);
+			for (int k = 0; k < turn % 5 + 1; k++)
+				assert_int_equal(front_receive(rig.front, 0, got, sizeof(got)), 60);
+			assert_int_equal(front_receive(rig.front, 0, got, sizeof(got)), 0);
+		}
+		rig_fini(&rig);
+	}
+}
+
+// virtio 1.1, 5.1.6.2: what is asked for in a header arrives, if anything was negotiated that may be asked for.
+static void test_requests_travel(void **state)
+{
+	static const struct vhost_conn_config with = {.queue_pairs = 1, .offloads = true};
+	static const uint64_t wanted[] = {0, VHOST_FEATURES_HOST | VHOST_FEATURES_GUEST};
+	static struct frame_burst burst;
+	const struct frame_offload sent = {
+		.flags = FRAME_F_NEEDS_CSUM,
+		.gso_type = FRAME_GSO_TCPV4,
+		.hdr_len = 54,
+		.gso_size = 1448,
+		.csum_start = 34,
+		.csum_offset = 16,
+	};
+	const struct frame_offload none = {0};
+	static uint8_t frame[65000], got[65000];
+
+	for (size_t i = 0; i < 2 * FORMS; i++) {
+		uint64_t offloads = wanted[i / FORMS];
+		struct front_config config = {
+			.features = forms[i % FORMS] | offloads, .frame_size_max = sizeof(frame)};
+		struct frame_offload offload;
+		struct rig rig;
+		rig_init(&rig, &with, &config);
+		rig_start(&rig);
+		struct vring *tx = &vhost_conn_queue(rig.conn, 1)->ring;
+		assert_int_equal(tx->offloads, !!offloads);
+		assert_false(vhost_conn_queue(rig.conn, 0)->ring.offloads);
+		fill_frame(frame, sizeof(frame), (uint32_t)i);
+		assert_int_equal(front_send_offload(rig.front, 0, &sent, frame, sizeof(frame)), 0);
+		forward(&rig, &rig, &burst);
+		int size = front_receive_offload(rig.front, 0, &offload, got, sizeof(got));
+		assert_int_equal(size, sizeof(frame));
+		assert_memory_equal(got, frame, sizeof(frame));
+		assert_memory_equal(&offload, offloads ? &sent : &none, sizeof(offload));
+		rig_fini(&rig);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_every_layout),
 		cmocka_unit_test(test_32_regions),
 		cmocka_unit_test(test_merged_and_legacy),
+		cmocka_unit_test(test_every_form),
+		cmocka_unit_test(test_plain_forms),
+		cmocka_unit_test(test_kicks_only_when_armed),
+		cmocka_unit_test(test_calls_only_when_wanted),
+		cmocka_unit_test(test_goes_on_after_a_stop),
+		cmocka_unit_test(test_requests_travel),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
