@@ -91,7 +91,7 @@ void guest_make(struct guest *guest, struct input *in)
 		){.gpa = region_gpa[i], .size = region_size[i], .host = host};
 	}
 	guest->apart = kind & 1;
-	guest->config = (struct vring_config){.packed = kind & 2 && false, .event_idx = kind & 4};
+	guest->config = (struct vring_config){.packed = kind & 2, .event_idx = kind & 4};
 	guest->config.size =
 		guest->config.packed ? 1 + (kind >> 8) % RING_MAX : 2u << (kind >> 8) % 7;
 	place_ring(guest);
