@@ -51,3 +51,26 @@ static inline uint16_t headers_get16(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);
 }
+
+static inline uint32_t headers_get32(const uint8_t *at)
+{
+	return (uint32_t)headers_get16(at) << 16 | headers_get16(at + 2);
+}
+
+static inline void headers_put16(uint8_t *at, uint32_t value)
+{
+	at[0] = (uint8_t)(value >> 8);
+	at[1] = (uint8_t)value;
+}
+
+static inline void headers_put32(uint8_t *at, uint32_t value)
+{
+	headers_put16(at, value >> 16);
+	headers_put16(at + 2, value);
+}
+
+// Where the part of an IP datagram begins that fragments are cut from.
+static inline uint32_t headers_fragment_at(const struct headers *h)
+{
+	return h->version == 6 ? h->fragment_at : h->l4;
+}

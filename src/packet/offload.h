@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Checksum and segmentation requests of frames (virtio 1.1, 5.1.6.2): judged before they travel on, and done in
-// software for a receiver that does not take them. Plain memory in and out: no allocation, no DPDK. Any
+// software for a receiver that does not take them. Plain memory in and out: no DPDK, no allocation per frame. Any
 // thread; a struct belongs to one worker.
 #pragma once
 
+#include "packet/headers.h"
 #include "vring/frame.h"
 
 #include <stdbool.h>
@@ -45,18 +46,23 @@ static inline uint32_t offload_needs(const struct frame_offload *offload)
 // A frame's request after it was judged. Made once a frame with a request; one without needs none.
 struct offload_plan {
 	uint32_t needs; // OFFLOAD_*
-	uint32_t l3;	// Offset of the IP header. 0: not IP (a checksum request alone needs none).
-	uint32_t
-		headers; // Bytes in front of a segment's payload. Only with a segmentation request.
+	// Bytes to the end of the TCP or UDP header. Only with a segmentation request.
+	uint32_t headers;
 	uint32_t wire_size; // Bytes of the largest frame that it makes on the wire, for the MTU.
-	uint8_t head[OFFLOAD_HEADERS_MAX]; // Private copy of all headers.
+	// The request as it may travel on: without flags that mean nothing from a driver (DATA_VALID would make the
+	// receiver trust checksums that nobody looked at), with the true hdr_len, and zero where nothing is asked.
+	struct frame_offload offload;
+	// These only with a segmentation request.
+	struct headers at;
 	uint32_t head_size;
+	uint8_t head[OFFLOAD_HEADERS_MAX]; // Private copy of all headers.
 };
 
 // Judges a frame's request: whether it is sound (known type, a checksum request with each TCP segmentation, places inside
-// of the frame, headers that are what the type says, a gso_size that makes OFFLOAD_SEGMENTS_MAX segments at most) and
-// was among `allowed` (OFFLOAD_*: what the source negotiated). Reads guest memory once, into ret_plan->head.
-// 0, or -EINVAL: the frame is to be dropped.
+// of the frame and behind what the frame is judged by, headers that are what the type says, a gso_size that makes
+// OFFLOAD_SEGMENTS_MAX segments at most) and was among `allowed` (OFFLOAD_*: what the source negotiated). hdr_len is
+// not looked at (virtio 1.1, 5.1.6.2.2), nor are flags that virtio does not know. Reads guest memory once, into
+// ret_plan->head. 0, or -EINVAL: the frame is to be dropped.
 int offload_judge(const struct frame *frame, uint32_t allowed, struct offload_plan *ret_plan);
 
 // Cuts a frame into frames that a receiver accepts. Large: one a worker.
@@ -64,7 +70,8 @@ struct offload_split;
 struct offload_split *offload_split_new(void); // NULL: out of memory.
 void offload_split_free(struct offload_split *split);
 
-// Begins with a frame whose plan needs more than `accepted`. frame and plan must stay until the last call of next.
+// Begins with a frame whose plan needs more than `accepted`. frame and plan must stay until the last call of next; the
+// frame's own request is not looked at any more.
 void offload_split_begin(
 	struct offload_split *split,
 	const struct frame *frame,
@@ -73,9 +80,10 @@ void offload_split_begin(
 );
 
 // The next frames, FRAME_BURST_MAX at most, in order, with right IP lengths, identifiers, checksums, sequence numbers
-// and flags (TCP: FIN and PSH in the last segment only, CWR in the first), or IP fragments for a UDP request.
-// They are valid until the next call. 0: that was all. Reads the payload for checksums; payload that changes meanwhile
-// gives a wrong checksum and nothing else.
+// and flags (TCP: FIN and PSH in the last segment only, CWR in the first), or IP fragments for a UDP request. Where
+// OFFLOAD_CSUM is accepted, TCP segments leave their checksum to the receiver. They are valid until the next call;
+// their head may be larger than FRAME_HEAD_SIZE, and is the first of their segments. 0: that was all. Reads the
+// payload for checksums; payload that changes meanwhile gives a wrong checksum and nothing else.
 uint32_t offload_split_next(
 	struct offload_split *split,
 	const struct frame *ret_frames[FRAME_BURST_MAX]

@@ -87,9 +87,9 @@ static enum drop_reason judge_request(
 
 	if (!path || offload_judge(frame, path->asks, plan))
 		return DROP_OFFLOAD;
-	// virtio 1.1, 5.1.6.2.2: what the driver says is a hint that must not be relied on, so nobody else is told it.
-	if (plan->headers)
-		frame->offload.hdr_len = (uint16_t)plan->headers;
+	// virtio 1.1, 5.1.6.2.2: hdr_len is a hint that must not be relied on, so nobody else is told it; nor flags that
+	// mean nothing from a driver.
+	frame->offload = plan->offload;
 	return plan->wire_size > size_allowed(port, frame->head) ? DROP_MTU : DROP_COUNT;
 }
 
