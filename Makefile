@@ -24,8 +24,10 @@ demo: build
 check: setup
 	@tools/check.sh
 
+# ARGS: bench/run's, for instance ARGS='--quick frames latency'.
 bench: build
-	@umask 022; BUILD=$(abspath $(BUILD)) bench/raw
+	@PACKAGES=bench/packages.txt tools/setup.sh --root
+	@umask 022; BUILD=$(abspath $(BUILD)) bench/run $(ARGS)
 
 install: build
 	@umask 022; meson install -C $(BUILD) --no-rebuild
@@ -41,7 +43,7 @@ help:
 		'make           build (installs missing Debian packages when run by root)' \
 		'make demo      two DPDK containers exchange frames over a Ringway network (root)' \
 		'make check     every check and test; smoke tests with a real engine need root' \
-		'make bench     the switch beside dpdk-testpmd in io mode, in one run, as a ratio' \
+		'make bench     the switch beside Open vSwitch, dpdk-testpmd and others, into docs/bench (root)' \
 		'make install   install into DESTDIR, under the prefix that meson was set up with' \
 		'make format    clang-format over the C files' \
 		'make clean     remove the build directories'

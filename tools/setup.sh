@@ -3,6 +3,7 @@
 # Installs the packages of packages.txt that are missing. Does nothing, at once, when none is.
 #   tools/setup.sh          installs, as root or through sudo
 #   tools/setup.sh --root   installs when it is root already, otherwise says what to run
+# $PACKAGES names another list, below the top directory.
 set -euo pipefail
 top=$(cd "$(dirname "$0")/.." && pwd)
 
@@ -12,7 +13,7 @@ fail() {
 }
 
 wanted_packages() {
-	sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$top/packages.txt"
+	sed -e 's/#.*//' -e 's/[[:space:]]//g' -e '/^$/d' "$top/${PACKAGES:-packages.txt}"
 }
 
 # Prints the wanted packages that are not installed.

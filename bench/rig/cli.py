@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The command line of bench/run."""
+import argparse
+import dataclasses
+import datetime
+import json
+import os
+import pathlib
+import shutil
+import signal
+import sys
+import time
+
+from . import machine, page, plots, report
+from .measures import MEASURES, measure_once
+from .process import RigError, Workspace
+from .setup import Rig
+from .systems import SYSTEMS
+
+TOP = pathlib.Path(__file__).resolve().parent.parent.parent
+SCHEMA = 1
+
+
+def _names(text, known, what):
+    names = [n for n in text.split(",") if n]
+    for name in names:
+        if name not in known:
+            raise argparse.ArgumentTypeError(f"no {what} '{name}': {', '.join(known)}")
+    return names
+
+
+def _parser():
+    parser = argparse.ArgumentParser(
+        prog="bench/run", description="Measures the switch beside its peers, in one run.",
+        epilog="Measures: " + "; ".join(f"{m.name}: {m.title.lower()}" for m in MEASURES.values()))
+    parser.add_argument("measures", nargs="*", help="which ones (all)")
+    parser.add_argument("--systems", type=lambda t: _names(t, SYSTEMS, "system"),
+                        help="which ones: " + ", ".join(SYSTEMS))
+    parser.add_argument("--quick", action="store_true", help="few points, one round, short runs")
+    parser.add_argument("--rounds", type=int, help="runs of each system at each point (3)")
+    parser.add_argument("--seconds", type=float, help="length of one run (3)")
+    parser.add_argument("--trial", type=float, help="length of one trial for a rate without loss (2)")
+    parser.add_argument("--tolerance", type=float, default=0.0,
+                        help="part of the frames that may be lost in such a trial (0)")
+    parser.add_argument("--switch-cpu", type=int, help="the switch's CPU (the last one)")
+    parser.add_argument("--generator-cpu", type=int, default=0, help="the generator's CPU (0)")
+    parser.add_argument("--hugepages", type=int, default=1536,
+                        help="2 MiB pages to reserve for the run; 0: none (1536)")
+    parser.add_argument("--ringwayd-arg", action="append", default=[], metavar="ARG",
+                        help="a further argument for ringwayd; may be repeated")
+    parser.add_argument("--build", type=pathlib.Path, help="build directory (build)")
+    parser.add_argument("--out", type=pathlib.Path, help="where results go (docs/bench)")
+    parser.add_argument("--json", type=pathlib.Path, metavar="FILE",
+                        help="measure nothing: print and draw the results in FILE")
+    parser.add_argument("--merge", action="store_true",
+                        help="keep the measures of an earlier results.json that are not measured now")
+    parser.add_argument("--force", action="store_true", help="run beside busy processes")
+    parser.add_argument("--keep", action="store_true", help="keep the logs of every run in /tmp")
+    return parser
+
+
+def _options(argv):
+    parser = _parser()
+    options = parser.parse_args(argv)
+    for name in options.measures:
+        if name not in MEASURES:
+            parser.error(f"no measure '{name}': {', '.join(MEASURES)}")
+    options.measures = options.measures or list(MEASURES)
+    options.rounds = options.rounds or (1 if options.quick else 3)
+    options.seconds = options.seconds or (1.0 if options.quick else 3.0)
+    options.trial = options.trial or (0.5 if options.quick else 2.0)
+    cpus = os.cpu_count() or 1
+    if options.switch_cpu is None:
+        options.switch_cpu = cpus - 1
+    options.build = options.build or pathlib.Path(os.environ.get("BUILD", TOP / "build"))
+    options.build = options.build.resolve()
+    options.out = options.out or TOP / "docs/bench"
+    return options
+
+
+def _check_machine(options):
+    if os.geteuid():
+        raise RigError("bench/run starts switches and namespaces: run it as root")
+    if options.switch_cpu == options.generator_cpu or options.switch_cpu >= (os.cpu_count() or 1):
+        raise RigError(
+            f"the switch on CPU {options.switch_cpu} and the generator on {options.generator_cpu}: "
+            "each needs a CPU of its own")
+    if not (options.build / "bench/gen/gen").exists():
+        raise RigError(f"{options.build} has no generator: run 'make' first, or say --build")
+    busy = [] if options.force else machine.busy_processes()
+    if busy:
+        pid, command, share = busy[0]
+        raise RigError(
+            f"'{command[:80]}' (pid {pid}) keeps {share * 100:.0f} % of a CPU busy: end it first, "
+            "or say --force")
+
+
+def _chosen_systems(options, measure):
+    """Names of systems, and why others cannot be measured here."""
+    chosen, missing = [], {}
+    for name in measure.systems:
+        if options.systems and name not in options.systems:
+            continue
+        lacking = [package for program, package in SYSTEMS[name].needs if not shutil.which(program)]
+        if lacking:
+            missing[name] = f"package {lacking[0]} is not installed"
+        else:
+            chosen.append(name)
+    return chosen, missing
+
+
+def _say(text):
+    print(text, flush=True)
+
+
+def _one(measure, rig, system, setup):
+    begun = time.monotonic()
+    with Workspace(rig.keep) as workspace:
+        try:
+            said = measure_once(measure, rig, workspace, SYSTEMS[system], setup)
+        except RigError as why:
+            said = {"error": str(why)}
+    record = {"measure": measure.name, "point": setup.key(), "system": system,
+              "took_s": round(time.monotonic() - begun, 2)}
+    if "unsupported" in said or "error" in said:
+        return {**record, **said}
+    return {**record, "values": said}
+
+
+def _run_measure(measure, rig, options, results):
+    systems, missing = _chosen_systems(options, measure)
+    points = measure.quick if options.quick else measure.points
+    if not systems and not missing:
+        return
+    _say(f"\n{measure.name}: {measure.title}")
+    for setup in points:
+        skip = dict(missing)
+        for name, why in missing.items():
+            results.append({"measure": measure.name, "point": setup.key(), "system": name,
+                            "unsupported": why})
+        # Interleaved, so that what drifts hits all systems alike.
+        for number in range(options.rounds):
+            for name in systems:
+                if name in skip:
+                    continue
+                result = {**_one(measure, rig, name, setup), "round": number}
+                results.append(result)
+                if "unsupported" in result:
+                    skip[name] = result["unsupported"]
+                if "error" in result:
+                    _say(f"  {name}, {report.point_name(result['point'])}: {result['error']}")
+    _say(report.as_text(*report.table(report.summarize(results), measure.name)))
+
+
+def _write(document, out):
+    out.mkdir(parents=True, exist_ok=True)
+    (out / "results.json").write_text(json.dumps(document, indent=1) + "\n")
+    summary = report.summarize(document["results"])
+    drawn = plots.draw(summary, out)
+    (out / "results.md").write_text(page.text(document, summary, drawn))
+
+
+def _measure_all(options):
+    _check_machine(options)
+    results = []
+    document = {
+        "schema": SCHEMA,
+        "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine.describe(TOP, options.build),
+    }
+    with machine.Hugepages(options.hugepages):
+        rig = Rig(
+            top=TOP, build=options.build, switch_cpu=options.switch_cpu,
+            generator_cpu=options.generator_cpu, seconds=options.seconds, trial=options.trial,
+            warm=min(0.5, options.seconds), tolerance=options.tolerance, keep=options.keep,
+            hugepages=options.hugepages > 0 and machine.free_hugepages() >= 1024,
+            ringwayd_args=tuple(options.ringwayd_arg),
+        )
+        document["options"] = {
+            k: (str(v) if isinstance(v, pathlib.Path) else v)
+            for k, v in dataclasses.asdict(rig).items() if k not in ("top", "build", "keep")
+        } | {"rounds": options.rounds, "quick": options.quick}
+        for name in options.measures:
+            _run_measure(MEASURES[name], rig, options, results)
+    document["ended"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+    earlier = options.out / "results.json"
+    if options.merge and earlier.exists():
+        kept = json.loads(earlier.read_text())["results"]
+        results[:0] = [r for r in kept if r["measure"] not in options.measures]
+    document["results"] = results
+    return document
+
+
+def _interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def main(argv):
+    options = _options(argv)
+    signal.signal(signal.SIGTERM, _interrupt)
+    try:
+        if options.json:
+            document = json.loads(options.json.read_text())
+        else:
+            document = _measure_all(options)
+        _write(document, options.out)
+    except RigError as why:
+        print(f"bench/run: {why}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench/run: interrupted; all that was started is ended", file=sys.stderr)
+        return 130
+    summary = report.summarize(document["results"])
+    _say("\nNumbers to reach")
+    _say(report.as_text(*report.goals_table(summary)))
+    _say(f"\nresults: {options.out}/results.json, results.md and plots")
+    return 1 if any("error" in r for r in document["results"]) else 0

@@ -1,0 +1,176 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Driving a system: by bench/gen, or by dpdk-testpmd as an application people know."""
+import json
+import os
+import select
+import signal
+import subprocess
+import time
+
+from . import parse
+from .numbers import median
+from .process import PATIENCE, RigError
+from .setup import mac_of
+from .systems.base import Unsupported
+
+# Exit status of gen when the back end does not offer what was asked for.
+GEN_UNSUPPORTED = 3
+
+
+class Watch:
+    """What the switch's core did between two moments."""
+
+    def __init__(self, system):
+        self.system = system
+        self.before = self._look()
+        self.after = None
+
+    def _look(self):
+        return time.monotonic(), self.system.counters()
+
+    def stop(self):
+        self.after = self._look()
+
+    def cycles_per_frame(self, hz, frames_per_s):
+        """Busy cycles a frame; None where the system has no counters or moved nothing."""
+        (begun, first), (ended, last) = self.before, self.after
+        if first is None or last is None:
+            return None
+        if last.frames is None:
+            share = (last.cycles - first.cycles) / (ended - begun)
+            return share * hz / frames_per_s if frames_per_s else None
+        frames = last.frames - first.frames
+        return (last.cycles - first.cycles) / frames if frames else None
+
+
+class Generator:
+    """One run of bench/gen against the ports of a system."""
+
+    def __init__(self, rig, workspace, system, setup, ports):
+        self.rig = rig
+        self.workspace = workspace
+        self.system = system
+        self.setup = setup
+        self.ports_file = workspace.dir / "ports"
+        with open(self.ports_file, "w", encoding="ascii") as out:
+            for i, port in enumerate(ports):
+                out.write(f"{port} {mac_of(i)}\n")
+
+    def _argv(self, mode, seconds, extra):
+        s = self.setup
+        flags = [f for f, on in (("--both-ways", s.both_ways), ("--packed", s.packed),
+                                 ("--tso", s.tso)) if on]
+        return [
+            *self.system.generator_prefix, self.rig.build / "bench/gen/gen", mode,
+            "--ports", self.ports_file, "--cpu", self.rig.generator_cpu, "--size", s.size,
+            "--busy", s.busy, "--pattern", s.pattern, "--queues", s.queues,
+            "--ring-size", s.ring_size, "--rx-buffer", s.rx_buffer, "--seconds", seconds,
+            "--warm", self.rig.warm, "--steps", *flags, *extra,
+        ]
+
+    def _lines(self, process, seconds):
+        """Its JSON lines until its end."""
+        end = time.monotonic() + seconds + PATIENCE
+        pipe, kept = process.stdout.fileno(), b""
+        while True:
+            left = end - time.monotonic()
+            if left <= 0 or not select.select([pipe], [], [], left)[0]:
+                raise RigError(f"the generator did not answer: {self.workspace.last_words('gen')}")
+            # Past Python's buffers: select() does not know what lies in them.
+            more = os.read(pipe, 65536)
+            *lines, kept = (kept + more).split(b"\n")
+            yield from (json.loads(line) for line in lines)
+            if not more:
+                return
+
+    def drive(self, mode, seconds, *extra, on_ready=None, on_measured=None):
+        """Runs a mode; returns what it printed. The hooks are called while its load goes on."""
+        result = None
+        process = self.workspace.start(
+            "gen", self._argv(mode, seconds, extra), stdin=subprocess.PIPE, stdout=subprocess.PIPE
+        )
+        hooks = {"ready": on_ready, "measured": on_measured}
+        try:
+            for said in self._lines(process, seconds + self.rig.warm):
+                if "event" not in said:
+                    result = said
+                    continue
+                if hooks[said["event"]]:
+                    hooks[said["event"]]()
+                process.stdin.write("\n")
+                process.stdin.flush()
+            process.wait(PATIENCE)
+        except BrokenPipeError:
+            process.wait(PATIENCE)
+        finally:
+            self.workspace.end(process)
+        if process.returncode == GEN_UNSUPPORTED:
+            raise Unsupported(self.workspace.last_words("gen").rpartition("unsupported: ")[2])
+        if process.returncode or result is None:
+            raise RigError(self.workspace.last_words("gen"))
+        return result
+
+    def throughput(self, seconds=None):
+        watch = []
+        said = self.drive(
+            "throughput", seconds or self.rig.seconds,
+            on_ready=lambda: watch.append(Watch(self.system)),
+            on_measured=lambda: watch[0].stop(),
+        )
+        return {
+            "frames_per_s": said["frames_per_s"],
+            "gbit_per_s": said["gbit_per_s"],
+            "loss": said["loss"],
+            "cycles_per_frame": watch[0].cycles_per_frame(said["hz"], said["frames_per_s"]),
+            "kicks": said["kicks"],
+            "generator_spare": said["generator_spare"],
+        }
+
+
+def testpmd_argv(rig, setup, sockets):
+    """dpdk-testpmd in mac mode between two virtio-user ports: a closed loop of frames."""
+    memory = [] if rig.hugepages else ["--no-huge", "-m", 512]
+    packed = ",packed_vq=1" if setup.packed else ""
+    return [
+        # By lines, although it writes into a file.
+        "stdbuf", "-oL", "dpdk-testpmd", "--no-pci", "--no-telemetry", "--in-memory", "--single-file-segments", *memory,
+        f"--lcores=(0,1)@{rig.generator_cpu}",
+        *(f"--vdev=virtio_user{i},path={path},mac={mac_of(i)},queue_size=1024{packed}"
+          for i, path in enumerate(sockets)),
+        "--", "--forward-mode=mac", f"--eth-peer=0,{mac_of(1)}", f"--eth-peer=1,{mac_of(0)}",
+        "--tx-first", "--burst=64", f"--txpkts={setup.size}", "--stats-period=1",
+        "--total-num-mbufs=16384",
+    ]
+
+
+def testpmd_throughput(rig, workspace, system, setup, ports):
+    """The same numbers with dpdk-testpmd as the generator: the median of its seconds."""
+    process = workspace.start("generator", testpmd_argv(rig, setup, ports), cpus=rig.generator_cpus)
+
+    def rates():
+        if process.poll() is not None:
+            raise RigError(f"dpdk-testpmd ended: {workspace.last_words('generator')}")
+        return parse.testpmd_rates(workspace.log("generator"))
+
+    _wait_running(rates)
+    watch = Watch(system)
+    first = len(rates())
+    time.sleep(max(2.0, rig.seconds))
+    watch.stop()
+    rate = median(rates()[first:] or rates()[-1:])
+    workspace.end(process, signal.SIGINT)
+    hz = None
+    return {
+        "frames_per_s": rate,
+        "gbit_per_s": rate * setup.size * 8 / 1e9,
+        "cycles_per_frame": watch.cycles_per_frame(hz, rate),
+    }
+
+
+def _wait_running(rates):
+    """Until frames went round for two of its seconds."""
+    end = time.monotonic() + PATIENCE
+    while sum(1 for r in rates() if r) < 2:
+        if time.monotonic() > end:
+            raise RigError(f"dpdk-testpmd forwarded no frames within {PATIENCE} s")
+        time.sleep(0.1)

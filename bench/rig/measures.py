@@ -1,0 +1,155 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The measures: which points, which systems, and what one run of one system at one point gives."""
+import dataclasses
+import time
+
+from . import machine
+from .generator import Generator, testpmd_throughput
+from .numbers import search_rate
+from .setup import Setup
+from .systems import Unsupported
+
+SIZES = (64, 128, 256, 512, 1024, 1500, 9000)
+TSO_SIZE = 65536
+VHOST = ("ringway", "ovs", "ovs-flows", "testpmd", "limit")
+ALL = ("ringway", "ovs", "ovs-flows", "testpmd", "bridge", "limit")
+LOADS = (10, 50, 90)
+
+
+@dataclasses.dataclass(frozen=True)
+class Measure:
+    """run(rig, workspace, system, setup) gives numbers by name."""
+
+    name: str
+    title: str
+    systems: tuple
+    points: tuple
+    quick: tuple
+    run: object
+
+
+def _generator(rig, workspace, system, setup):
+    return Generator(rig, workspace, system, setup, system.start(setup))
+
+
+def run_throughput(rig, workspace, system, setup):
+    if setup.generator == "testpmd":
+        return testpmd_throughput(rig, workspace, system, setup, system.start(setup))
+    return _generator(rig, workspace, system, setup).throughput()
+
+
+def _loss_at(generator, rate, trial):
+    # At high rates every eighth frame's number is read: all are counted.
+    every = 1 if rate < 2e6 else 8
+    said = generator.drive("paced", trial, "--rate", f"{rate:.0f}", "--read-every", every)
+    return said["lost"] / said["offered"] if said["offered"] else 1.0
+
+
+def run_latency(rig, workspace, system, setup):
+    """RFC 2544: the rate without loss (26.1), and latencies at parts of it."""
+    generator = _generator(rig, workspace, system, setup)
+    most = generator.throughput(min(rig.seconds, 2.0))["frames_per_s"]
+    rate = search_rate(
+        lambda r: _loss_at(generator, r, rig.trial) <= rig.tolerance, most, resolution=1 / 64
+    )
+    values = {"zero_loss_frames_per_s": rate, "open_loop_frames_per_s": most}
+    for load in LOADS if rate else ():
+        one_way = generator.drive(
+            "paced", rig.seconds, "--rate", f"{max(1, rate * load / 100):.0f}")
+        # Both directions together are as many frames as one way alone.
+        both = generator.drive(
+            "paced", rig.seconds, "--rate", f"{max(1, rate * load / 200):.0f}", "--round-trip")
+        for name, hist in (("one_way", one_way["one_way_us"]), ("round_trip", both["round_trip_us"])):
+            for p in ("p50", "p99", "p99.9"):
+                values[f"{name}_{load}_{p}_us"] = hist[p]
+        values[f"loss_{load}"] = one_way["lost"] / one_way["offered"]
+    return values
+
+
+def run_idle(rig, workspace, system, setup):
+    generator = _generator(rig, workspace, system, setup)
+    seconds = max(2.0, rig.seconds)
+    pid = system.pid()
+    looks = []
+
+    def look():
+        used = (machine.process_seconds(pid) if pid
+                else machine.cpu_busy_seconds(rig.switch_cpu))
+        looks.append((time.monotonic(), used))
+
+    # A while after the last frame, so that an adaptive switch has gone to sleep.
+    said = generator.drive(
+        "idle", seconds, "--wakes", 200, "--gap", 20,
+        on_ready=lambda: (time.sleep(1.0), look()), on_measured=look,
+    )
+    (begun, first), (ended, last) = looks
+    return {
+        "idle_cpu_share": (last - first) / (ended - begun),
+        "wake_p50_us": said["wake_us"]["p50"],
+        "wake_p99_us": said["wake_us"]["p99"],
+        "wake_max_us": said["wake_us"]["max"],
+        "wake_lost": said["lost"],
+    }
+
+
+def run_memory(rig, workspace, system, setup):
+    if not setup.ports:
+        system.start(setup)
+        time.sleep(1.0)
+        return {"resident_kib": machine.process_kib(system.pid())}
+    values = {}
+
+    def look():
+        values["resident_kib"] = machine.process_kib(system.pid())
+
+    _generator(rig, workspace, system, setup).drive("throughput", 0.2, on_ready=look)
+    return values
+
+
+def _each(*points, **same):
+    return tuple(Setup(**{**same, **p}) for p in points)
+
+
+_sizes = _each(*({"size": s} for s in SIZES)) + (
+    Setup(size=TSO_SIZE, tso=True, ring_size=1024),
+)
+_few_sizes = _each({"size": 64}, {"size": 1500})
+_ports = _each(*({"ports": n, "busy": n} for n in (2, 8, 100, 1000)))
+_idle_ports = _each(*({"ports": n} for n in (2, 102, 1002)))
+
+MEASURES = {m.name: m for m in (
+    Measure("frames", "One pair, one way, open loop", ALL, _sizes, _few_sizes, run_throughput),
+    Measure("both-ways", "One pair, both ways", ALL,
+            _each({"size": 64}, {"size": 512}, {"size": 1500}, both_ways=True),
+            _each({"size": 64}, both_ways=True), run_throughput),
+    Measure("realistic", "One pair, dpdk-testpmd in mac mode as the generator",
+            VHOST, _each({"size": 64}, {"size": 1500}, generator="testpmd"),
+            _each({"size": 64}, generator="testpmd"), run_throughput),
+    Measure("packed", "One pair, packed rings", ("ringway", "ovs", "ovs-flows", "testpmd"),
+            _each({"size": 64}, {"size": 1500}, packed=True), _each({"size": 64}, packed=True),
+            run_throughput),
+    Measure("ports", "Pairs of ports, all of them busy", ("ringway", "ovs", "ovs-flows", "testpmd",
+            "bridge"), _ports, _ports[:2], run_throughput),
+    Measure("idle-ports", "Two busy ports beside idle ones", ("ringway", "ovs"),
+            _idle_ports, _idle_ports[:2], run_throughput),
+    Measure("latency", "Rate without loss, and latency at parts of it", ALL,
+            _few_sizes, _few_sizes[:1], run_latency),
+    Measure("idle", "Two connected ports without a frame", ("ringway", "ovs", "testpmd", "bridge"),
+            _few_sizes[:1], _few_sizes[:1], run_idle),
+    Measure("memory", "Resident memory of the switch", ("ringway", "ovs"),
+            tuple(Setup(ports=n) for n in (0, 100, 1000)), tuple(Setup(ports=n) for n in (0, 100)),
+            run_memory),
+    Measure("ceiling", "The generator against a null back end", ("null",),
+            _sizes[:-1], _few_sizes, run_throughput),
+)}
+
+
+def measure_once(measure, rig, workspace, system_class, setup):
+    """Numbers of one run, {"unsupported": why} or, after a failure, {"error": why}."""
+    system = system_class(rig, workspace)
+    try:
+        return measure.run(rig, workspace, system, setup)
+    except Unsupported as why:
+        return {"unsupported": str(why)}
+    finally:
+        system.stop()

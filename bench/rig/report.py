@@ -1,0 +1,163 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Results as a summary, and the summary as text: medians and spreads over rounds."""
+from .numbers import in_words, median, ratio, spread
+
+# A cell of a table that is text rather than a number.
+WIDE = 24
+# Value in a result -> (heading, factor).
+COLUMNS = {
+    "frames_per_s": ("Mframes/s", 1e-6),
+    "gbit_per_s": ("Gbit/s", 1),
+    "cycles_per_frame": ("cycles/frame", 1),
+    "loss": ("loss %", 100),
+    "generator_spare": ("generator spare %", 100),
+    "zero_loss_frames_per_s": ("no-loss Mframes/s", 1e-6),
+    "open_loop_frames_per_s": ("open-loop Mframes/s", 1e-6),
+    "idle_cpu_share": ("CPU %", 100),
+    "resident_kib": ("MiB", 1 / 1024),
+}
+
+
+def point_name(point):
+    """{"size": 64, "both_ways": True} -> "64 B, both ways"."""
+    words = [f"{point['size']} B" if point["size"] < 65536 else "64 KiB"]
+    for key, value in point.items():
+        if key == "size":
+            continue
+        name = key.replace("_", " ")
+        words.append(name if value is True else f"{name} {value}")
+    return ", ".join(words)
+
+
+def summarize(results):
+    """[{measure, point, system, values: {name: {median, spread, n}}, unsupported?, errors}] in order of appearance."""
+    groups = {}
+    for r in results:
+        key = (r["measure"], tuple(sorted(r["point"].items())), r["system"])
+        groups.setdefault(key, []).append(r)
+    summary = []
+    for runs in groups.values():
+        first = runs[0]
+        entry = {k: first[k] for k in ("measure", "point", "system")}
+        entry["unsupported"] = next((r["unsupported"] for r in runs if "unsupported" in r), None)
+        entry["errors"] = [r["error"] for r in runs if "error" in r]
+        names = dict.fromkeys(n for r in runs for n in r.get("values", {}))
+        entry["values"] = {}
+        for name in names:
+            values = [r["values"].get(name) for r in runs if "values" in r]
+            entry["values"][name] = {
+                "median": median(values), "spread": spread(values), "n": len(values)
+            }
+        summary.append(entry)
+    return summary
+
+
+def find(summary, measure, system, name, **point):
+    """The median of a value, at the first point that has all of `point`; None."""
+    for entry in summary:
+        if entry["measure"] != measure or entry["system"] != system:
+            continue
+        if all(entry["point"].get(k) == v for k, v in point.items()):
+            value = entry["values"].get(name)
+            return value["median"] if value else None
+    return None
+
+
+def _cell(value, factor):
+    if value is None or value["median"] is None:
+        return "-"
+    text = in_words(value["median"] * factor)
+    if value["n"] > 1 and value["spread"] is not None:
+        text += f" ±{value['spread'] * 50:.0f}%"
+    return text
+
+
+def table(summary, measure):
+    """(headings, rows) of a measure."""
+    entries = [e for e in summary if e["measure"] == measure]
+    names = list(dict.fromkeys(
+        n for e in entries for n, v in e["values"].items() if v["median"] is not None and n != "kicks"))
+    headings = ["frames", "system"] + [
+        COLUMNS.get(n, (n.replace("_", " "), 1))[0] for n in names]
+    rows = []
+    for e in entries:
+        row = [point_name(e["point"]), e["system"]]
+        if e["unsupported"]:
+            row += [e["unsupported"]] + [""] * (len(names) - 1)
+        elif not e["values"]:
+            row += ["failed: " + e["errors"][0]] + [""] * (len(names) - 1)
+        else:
+            row += [_cell(e["values"].get(n), COLUMNS.get(n, ("", 1))[1]) for n in names]
+        rows.append(row)
+    return headings, rows
+
+
+def as_text(headings, rows):
+    # What is not a number (why there is none) may be long: it does not widen its column.
+    widths = [
+        max(len(r[i]) for r in [headings, *rows] if i < 2 or r is headings or len(r[i]) < WIDE)
+        for i in range(len(headings))
+    ]
+    lines = []
+    for row in [headings, *rows]:
+        cells = [c.ljust(w) if i < 2 else c.rjust(w) for i, (c, w) in enumerate(zip(row, widths))]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def as_markdown(headings, rows):
+    lines = ["| " + " | ".join(headings) + " |", "|" + "---|" * len(headings)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def goals(summary):
+    """The design's numbers: [(what, against, goal, measured, met: True | False | None)]."""
+
+    def cycles(system, measure="frames", **point):
+        return find(summary, measure, system, "cycles_per_frame", **point)
+
+    def row(what, against, goal, value, met, unit="x"):
+        text = "not measured" if value is None else f"{in_words(value)} {unit}".strip()
+        return what, against, goal, text, None if value is None else met(value)
+
+    rows = []
+    for measure, suffix in (("frames", ""), ("realistic", " (testpmd as generator)")):
+        for size, system, title, goal in (
+            (64, "ovs", "Open vSwitch + DPDK", 3.0), (64, "testpmd", "dpdk-testpmd io", 1.5),
+            (1500, "ovs", "Open vSwitch + DPDK", 2.0),
+        ):
+            value = ratio(cycles(system, measure, size=size), cycles("ringway", measure, size=size))
+            rows.append(row(f"{size} B, frames per switch cycle{suffix}", title, f">= {goal:g} x",
+                            value, lambda v, g=goal: v >= g))
+        sizes = sorted({e["point"]["size"] for e in summary if e["measure"] == measure})
+        pairs = [ratio(cycles("ringway", measure, size=s), cycles("limit", measure, size=s))
+                 for s in sizes]
+        for size, value in zip(sizes, pairs):
+            rows.append(row(f"{size} B, cycles per frame{suffix}", "bare copy loop", "<= 1.25 x",
+                            value, lambda v: v <= 1.25))
+    alone = find(summary, "idle-ports", "ringway", "frames_per_s")
+    beside = find(summary, "idle-ports", "ringway", "frames_per_s", ports=1002)
+    rows.append(row("1,000 idle ports beside two busy ones", "two ports alone", ">= 95 %",
+                    None if not alone or not beside else 100 * beside / alone,
+                    lambda v: v >= 95, "%"))
+    share = find(summary, "idle", "ringway", "idle_cpu_share")
+    rows.append(row("idle switch", "", "< 1 % of a core", None if share is None else 100 * share,
+                    lambda v: v < 1, "%"))
+    rows.append(row("first frame after idle, p50", "", "< 100 us",
+                    find(summary, "idle", "ringway", "wake_p50_us"), lambda v: v < 100, "us"))
+    rows.append(row("first frame after idle, p99", "", "< 100 us",
+                    find(summary, "idle", "ringway", "wake_p99_us"), lambda v: v < 100, "us"))
+    none = find(summary, "memory", "ringway", "resident_kib", ports=0)
+    many = find(summary, "memory", "ringway", "resident_kib", ports=1000)
+    rows.append(row("switch memory without ports", "", "<= 64 MiB",
+                    None if none is None else none / 1024, lambda v: v <= 64, "MiB"))
+    rows.append(row("switch memory a port", "", "<= 64 KiB",
+                    None if none is None or many is None else (many - none) / 1000,
+                    lambda v: v <= 64, "KiB"))
+    return rows
+
+
+def goals_table(summary):
+    words = {True: "met", False: "NOT MET", None: ""}
+    return ["what", "against", "goal", "measured", ""], [
+        [*r[:4], words[r[4]]] for r in goals(summary)]

@@ -1,0 +1,56 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Ringway by its command line: an instance of its own, without an engine."""
+import json
+
+from ..process import RigError, keep_off, run, wait_until
+from ..setup import mac_of
+from .base import Counters, System
+
+
+class Ringway(System):
+    name = "ringway"
+    title = "Ringway"
+
+    def _command(self, *args):
+        return run(
+            [self.rig.build / "src/cli/ringway", "--run-dir", self.workspace.dir / "run", *args]
+        )
+
+    def _answers(self):
+        if self.daemon.poll() is not None:
+            raise RigError(f"ringwayd ended: {self.workspace.last_words('ringwayd')}")
+        try:
+            return json.loads(self._command("version", "--json"))["switch"]["state"] == "running"
+        except RigError:
+            return False
+
+    def start(self, setup):
+        build = self.rig.build
+        self.daemon = self.workspace.start(
+            "ringwayd",
+            [build / "src/daemon/ringwayd", "--no-docker", "--run-dir", self.workspace.dir / "run",
+             "--state-dir", self.workspace.dir / "state", "--switch-binary",
+             build / "src/switch/ringway-switch", "--switch-cores", self.rig.switch_cpu,
+             *self.rig.ringwayd_args],
+        )
+        wait_until(self._answers, "ringwayd answering")
+        # The switch picks its own CPU and needs to be allowed there; all other threads give way.
+        keep_off((self.daemon.pid, self.pid()), self.rig.switch_cpu, self.rig.generator_cpus)
+        self._command("network", "create", "bench", "--no-docker", "--mtu", setup.mtu)
+        return [self._add(i, setup) for i in range(setup.ports)]
+
+    def _add(self, index, setup):
+        said = self._command(
+            "port", "add", f"p{index}", "--network", "bench", "--attach", "vhost", "--mac",
+            mac_of(index), "--queues", setup.queues, "--json",
+        )
+        return json.loads(said)["socket"]
+
+    def counters(self):
+        workers = json.loads(self._command("stats", "--json"))["switch"]["workers"]
+        return Counters(
+            sum(w["busy_cycles"] for w in workers), sum(w["frames"] for w in workers)
+        )
+
+    def pid(self):
+        return json.loads(self._command("version", "--json"))["switch"]["pid"]
