@@ -49,7 +49,7 @@ static int add_port(json_t *args, const struct eal_port *port)
 	char text[256];
 	mac_format(port->mac, mac);
 	// cq: more than one queue needs it, and so does promiscuous mode; DPDK plays the control queue itself.
-	// in_order stays DPDK's default, on: it is used only if the back end offers it.
+	// in_order stays DPDK's default, on: the back end offers it.
 	(void)snprintf( // Its longest is far below the buffer's size.
 		text,
 		sizeof(text),

@@ -18,6 +18,10 @@ static const uint64_t forms[] = {
 	BASIC | VHOST_FEATURE_RING_EVENT_IDX,
 	BASIC | VHOST_FEATURE_IN_ORDER,
 	BASIC | VHOST_FEATURE_IN_ORDER | VHOST_FEATURE_RING_EVENT_IDX,
+	BASIC | VHOST_FEATURE_RING_PACKED,
+	BASIC | VHOST_FEATURE_RING_PACKED | VHOST_FEATURE_RING_EVENT_IDX,
+	BASIC | VHOST_FEATURE_RING_PACKED | VHOST_FEATURE_IN_ORDER,
+	BASIC | VHOST_FEATURE_RING_PACKED | VHOST_FEATURE_IN_ORDER | VHOST_FEATURE_RING_EVENT_IDX,
 };
 #define FORMS (sizeof(forms) / sizeof(forms[0]))
 
@@ -112,13 +116,16 @@ static void test_merged_and_legacy(void **state)
 static void test_every_form(void **state)
 {
 	static const uint32_t sizes[] = {16, 256, 1024};
+	static const uint32_t packed_sizes[] = {13, 250, 1021}; // No chain's length divides them.
 
 	for (size_t i = 0; i < FORMS; i++) {
 		for (int layout = 0; layout < FRONT_LAYOUT_COUNT; layout++) {
 			struct front_config config = {
 				.features = forms[i] | VHOST_FEATURE_RING_INDIRECT_DESC,
 				.layout = (enum front_layout)layout,
-				.ring_size = sizes[i % 3],
+				.ring_size = forms[i] & VHOST_FEATURE_RING_PACKED
+					? packed_sizes[i % 3]
+					: sizes[i % 3],
 			};
 			exchange(&config, 60);
 			exchange(&config, 1514);
