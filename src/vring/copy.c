@@ -16,35 +16,55 @@ static bool is_always_supported(void)
 #ifdef __x86_64__
 #include <immintrin.h>
 
-#define VECTOR ((size_t)32)
+#define AVX2 __attribute__((target("avx2")))
+#define VECTOR sizeof(__m256i)
+#define BLOCK (4 * VECTOR)
 
-// A frame lies behind a header of 10 or 12 bytes, so its stores are rarely aligned, and one store in two would touch
-// two cache lines: the loop's stores are aligned, its first and its last vectors overlap them.
-__attribute__((target("avx2"))) static void copy_avx2(uint8_t *to, const uint8_t *from, size_t size)
+struct block {
+	__m256i a, b, c, d;
+};
+
+AVX2 static inline __m256i load(const uint8_t *from)
 {
-	const uint8_t *from_end = from + size;
-	uint8_t *to_end = to + size;
-	__m256i first = _mm256_loadu_si256((const __m256i *)from);
-	__m256i tail[4];
+	return _mm256_loadu_si256((const __m256i *)(const void *)from);
+}
 
-	for (size_t i = 0; i < 4; i++)
-		tail[i] = _mm256_loadu_si256((const __m256i *)(from_end - VECTOR * (i + 1)));
-	_mm256_storeu_si256((__m256i *)to, first);
+AVX2 static inline void store(uint8_t *to, __m256i vector)
+{
+	_mm256_storeu_si256((__m256i *)(void *)to, vector);
+}
+
+AVX2 static inline struct block load_block(const uint8_t *from)
+{
+	return (struct block
+	){load(from), load(from + VECTOR), load(from + 2 * VECTOR), load(from + 3 * VECTOR)};
+}
+
+AVX2 static inline void store_block(uint8_t *to, struct block block)
+{
+	store(to, block.a);
+	store(to + VECTOR, block.b);
+	store(to + 2 * VECTOR, block.c);
+	store(to + 3 * VECTOR, block.d);
+}
+
+// A frame lies behind a header of 10 or 12 bytes, so its stores are rarely aligned, and one in two would touch two
+// cache lines: the stores of the loop are aligned, and the first vector and the last block overlap them.
+AVX2 static void copy_avx2(uint8_t *to, const uint8_t *from, size_t size)
+{
+	uint8_t *last_to = to + size - BLOCK;
+	const uint8_t *last_from = from + size - BLOCK;
 	size_t skip = VECTOR - ((uintptr_t)to & (VECTOR - 1));
+
+	store(to, load(from));
 	to += skip;
 	from += skip;
-	// More than the four vectors of the tail are left.
-	while ((size_t)(to_end - to) > 4 * VECTOR) {
-		__m256i v[4];
-		for (size_t i = 0; i < 4; i++)
-			v[i] = _mm256_loadu_si256((const __m256i *)(from + VECTOR * i));
-		for (size_t i = 0; i < 4; i++)
-			_mm256_store_si256((__m256i *)(to + VECTOR * i), v[i]);
-		to += 4 * VECTOR;
-		from += 4 * VECTOR;
+	while (to < last_to) {
+		store_block(to, load_block(from));
+		to += BLOCK;
+		from += BLOCK;
 	}
-	for (size_t i = 0; i < 4; i++)
-		_mm256_storeu_si256((__m256i *)(to_end - VECTOR * (i + 1)), tail[i]);
+	store_block(last_to, load_block(last_from));
 }
 
 static bool is_avx2_supported(void)

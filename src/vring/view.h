@@ -3,6 +3,7 @@
 #pragma once
 
 #include "vring/chain.h"
+#include "vring/copy.h"
 #include "vring/vring.h"
 
 #include <string.h>
@@ -63,7 +64,7 @@ static inline enum vring_drop view_add_plain(
 		memcpy(head, host, FRAME_HEAD_SIZE); // A constant size: no call.
 		frame->head_size = FRAME_HEAD_SIZE;
 	} else {
-		memcpy(head, host, size);
+		copy_short(head, host, size);
 		frame->head_size = (uint16_t)size;
 	}
 	burst->seg_count++;
