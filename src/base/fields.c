@@ -18,6 +18,8 @@ static int decode_integer(const struct field *f, json_t *value, void *at, struct
 		high = UINT16_MAX;
 	else if (f->kind == FIELD_U32)
 		high = UINT32_MAX;
+	else if (f->kind == FIELD_U64)
+		high = INT64_MAX;
 	if (!json_is_integer(value))
 		return err_set(err, -EINVAL, "'%s' must be an integer", f->name);
 	json_int_t number = json_integer_value(value);
@@ -35,6 +37,8 @@ static int decode_integer(const struct field *f, json_t *value, void *at, struct
 		*(uint16_t *)at = (uint16_t)number;
 	else if (f->kind == FIELD_U32)
 		*(uint32_t *)at = (uint32_t)number;
+	else if (f->kind == FIELD_U64)
+		*(uint64_t *)at = (uint64_t)number;
 	else
 		*(int32_t *)at = (int32_t)number;
 	return 0;
@@ -122,12 +126,17 @@ static int decode_one(const struct field *f, json_t *value, void *out, struct rw
 	case FIELD_U16:
 	case FIELD_U32:
 	case FIELD_S32:
+	case FIELD_U64:
 		return decode_integer(f, value, at, err);
 	case FIELD_HEX64:
 		return decode_hex64(f, value, at, err);
 	case FIELD_STR:
 	case FIELD_MAC:
 		return decode_string(f, value, at, err);
+	case FIELD_OBJECT:
+		if (!json_is_object(value))
+			return err_set(err, -EINVAL, "'%s' must be an object", f->name);
+		return fields_decode(value, f->table, f->table_count, at, err);
 	case FIELD_ARRAY:
 		return decode_array(f, value, out, err);
 	case FIELD_KIND_COUNT:
@@ -173,19 +182,26 @@ int fields_decode(
 	return 0;
 }
 
+static json_t *encode_object(const struct field *f, const void *at)
+{
+	json_t *object = json_object();
+	if (object && fields_encode(at, f->table, f->table_count, object)) {
+		json_decref(object);
+		return NULL;
+	}
+	return object;
+}
+
 static json_t *encode_array(const struct field *f, const void *in)
 {
 	uint32_t count = *(const uint32_t *)((const char *)in + f->count_offset);
 	json_t *array = json_array();
 	for (uint32_t i = 0; array && i < count; i++) {
-		json_t *object = json_object();
 		const char *element = (const char *)in + f->offset + i * f->size;
-		if (!object || fields_encode(element, f->table, f->table_count, object) ||
-		    json_array_append(array, object)) {
+		if (json_array_append_new(array, encode_object(f, element))) {
 			json_decref(array);
 			array = NULL;
 		}
-		json_decref(object);
 	}
 	return array;
 }
@@ -216,12 +232,16 @@ static json_t *encode_one(const struct field *f, const void *in)
 		return json_integer(*(const uint32_t *)at);
 	case FIELD_S32:
 		return json_integer(*(const int32_t *)at);
+	case FIELD_U64:
+		return json_integer((json_int_t) * (const uint64_t *)at);
 	case FIELD_HEX64:
 		return encode_hex64(*(const uint64_t *)at);
 	case FIELD_STR:
 		return json_string(at);
 	case FIELD_MAC:
 		return encode_mac(at);
+	case FIELD_OBJECT:
+		return encode_object(f, at);
 	case FIELD_ARRAY:
 		return encode_array(f, in);
 	case FIELD_KIND_COUNT:

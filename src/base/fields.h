@@ -11,13 +11,15 @@
 #include <stdint.h>
 
 enum field_kind {
-	FIELD_BOOL,  // bool
-	FIELD_U16,   // uint16_t, a JSON integer
-	FIELD_U32,   // uint32_t, a JSON integer
-	FIELD_S32,   // int32_t, a JSON integer
-	FIELD_HEX64, // uint64_t, a JSON string "0x.." (JSON numbers are doubles to many readers)
-	FIELD_STR,   // char[size], a JSON string shorter than size; longer is an error
-	FIELD_MAC,   // uint8_t[6], a JSON string "aa:bb:cc:dd:ee:ff"
+	FIELD_BOOL,   // bool
+	FIELD_U16,    // uint16_t, a JSON integer
+	FIELD_U32,    // uint32_t, a JSON integer
+	FIELD_S32,    // int32_t, a JSON integer
+	FIELD_U64,    // uint64_t, a JSON integer up to 2^63 - 1
+	FIELD_HEX64,  // uint64_t, a JSON string "0x.." (JSON numbers are doubles to many readers)
+	FIELD_STR,    // char[size], a JSON string shorter than size; longer is an error
+	FIELD_MAC,    // uint8_t[6], a JSON string "aa:bb:cc:dd:ee:ff"
+	FIELD_OBJECT, // a struct, a JSON object of the fields in table
 	FIELD_ARRAY, // an array of structs: size is one element's, count_offset says where the count is
 	FIELD_KIND_COUNT
 };
@@ -45,6 +47,13 @@ struct field {
 	{                                                                             \
 		.name = #member, .kind = (field_kind), .flags = (field_flags),        \
 		.offset = offsetof(type, member), .size = sizeof(((type *)0)->member) \
+	}
+
+#define FIELD_STRUCT(type, member, member_table)                                         \
+	{                                                                                \
+		.name = #member, .kind = FIELD_OBJECT, .offset = offsetof(type, member), \
+		.size = sizeof(((type *)0)->member), .table = (member_table),            \
+		.table_count = sizeof(member_table) / sizeof((member_table)[0])          \
 	}
 
 #define FIELD_LIST(type, member, count_member, elem_table)                              \

@@ -16,6 +16,8 @@ struct sample {
 	uint32_t number;
 	int32_t sign;
 	uint64_t wide;
+	uint64_t large;
+	struct item inner;
 	char text[8];
 	uint8_t mac[6];
 	uint32_t item_count;
@@ -30,6 +32,8 @@ static const struct field sample_fields[] = {
 	FIELD(struct sample, number, FIELD_U32, FIELD_REQUIRED),
 	FIELD(struct sample, sign, FIELD_S32, 0),
 	FIELD(struct sample, wide, FIELD_HEX64, 0),
+	FIELD(struct sample, large, FIELD_U64, 0),
+	FIELD_STRUCT(struct sample, inner, item_fields),
 	FIELD(struct sample, text, FIELD_STR, 0),
 	FIELD(struct sample, mac, FIELD_MAC, 0),
 	FIELD_LIST(struct sample, items, item_count, item_fields),
@@ -77,6 +81,8 @@ static void test_round_trip(void **state)
 		.number = 4294967295u,
 		.sign = -5,
 		.wide = 0xfedcba9876543210ull,
+		.large = INT64_MAX,
+		.inner = {7},
 		.text = "seven77",
 		.mac = {2, 0, 0, 0, 0, 0xff},
 		.item_count = 2,
@@ -113,6 +119,11 @@ static void test_refusals_name_the_member(void **state)
 		{"{\"number\":1,\"on\":1}", "on"},
 		{"{\"number\":1,\"items\":[{\"id\":1},{\"id\":2},{\"id\":3}]}", "items"},
 		{"{\"number\":1,\"items\":[{}]}", "id"},
+		{"{\"number\":1,\"large\":-1}", "large"},
+		{"{\"number\":1,\"large\":\"1\"}", "large"},
+		{"{\"number\":1,\"inner\":7}", "'inner' must be an object"},
+		{"{\"number\":1,\"inner\":{}}", "id"},
+		{"{\"number\":1,\"inner\":{\"id\":1,\"more\":2}}", "more"},
 		{"[]", "object"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
