@@ -8,6 +8,7 @@
 
 #include "base/err.h"
 #include "base/mac.h"
+#include "base/portlimits.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -50,6 +51,8 @@ struct port_spec {
 	char ip[ADDR_TEXT_SIZE]; // "10.0.0.2/24" or empty.
 	uint16_t queues;	 // 0: 1.
 	bool learning;
+	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
+	struct port_limits limits;
 	char connect[PATH_TEXT_SIZE]; // Not empty: ringwayd connects there instead of listening.
 	// Set by the Docker driver only:
 	char endpoint_id[DOCKER_ID_SIZE];
@@ -146,6 +149,14 @@ int service_port_set_sandbox(
 	uint32_t id,
 	const char *sandbox,
 	bool seen,
+	struct rwy_err *err
+);
+// Changes the limits that are given, and no other; the front end stays connected. -EINVAL, -ENOENT, -EAGAIN.
+int service_port_set_limits(
+	struct daemon *d,
+	const char *name,
+	const struct port_limits_given *given,
+	struct port_info *ret,
 	struct rwy_err *err
 );
 int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err);

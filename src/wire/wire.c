@@ -193,6 +193,7 @@ static const struct wire_op_entry wire_ops[WIRE_OP_COUNT] = {
 	[WIRE_NETWORK_DEL] =
 		{"network_del", .request = SHAPE(id_fields, 0, 0), .reply = SHAPE_EMPTY},
 	[WIRE_PORT_ADD] = {"port_add", .request = SHAPE(port_fields, 0, 1), .reply = SHAPE_EMPTY},
+	[WIRE_PORT_SET] = {"port_set", .request = SHAPE(port_fields, 0, 0), .reply = SHAPE_EMPTY},
 	[WIRE_PORT_DEL] = {"port_del", .request = SHAPE(id_fields, 0, 0), .reply = SHAPE_EMPTY},
 	[WIRE_CONN_ADD] = {"conn_add", .request = SHAPE(id_fields, 1, 1), .reply = SHAPE_EMPTY},
 	[WIRE_STATS] =

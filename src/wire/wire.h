@@ -38,6 +38,7 @@ enum wire_op {
 	// args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps for a later
 	// ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
 	WIRE_PORT_ADD,
+	WIRE_PORT_SET, // args: wire_port. Changes the limits of a port, and nothing else. -ENOENT.
 	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
 	// args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a living
 	// connection. -EPERM: the port is quarantined.

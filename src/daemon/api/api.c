@@ -19,6 +19,7 @@ static const struct http_route routes[] = {
 	{"GET", "/v1/ports", api_ports_list},
 	{"POST", "/v1/ports", api_ports_create},
 	{"GET", "/v1/ports/*", api_ports_get},
+	{"PATCH", "/v1/ports/*", api_ports_change},
 	{"DELETE", "/v1/ports/*", api_ports_remove},
 };
 

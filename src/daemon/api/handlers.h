@@ -15,4 +15,5 @@ http_handler api_networks_remove;
 http_handler api_ports_list;
 http_handler api_ports_create;
 http_handler api_ports_get;
+http_handler api_ports_change;
 http_handler api_ports_remove;

@@ -98,6 +98,8 @@ json_t *api_port_json(const struct port_info *info)
 	if (object &&
 	    (fields_encode(&info->spec, port_spec_fields, FIELD_COUNT(port_spec_fields), object) ||
 	     fields_encode(info, port_info_fields, FIELD_COUNT(port_info_fields), object) ||
+	     json_object_set_new(object, "offloads", json_boolean(!info->spec.no_offloads)) ||
+	     json_object_set_new(object, "limits", port_limits_json(&info->spec.limits)) ||
 	     json_object_set_new(object, "state", json_string(wire_port_state_text(info->state))) ||
 	     (info->spec.key[0] &&
 	      json_object_set_new(object, "container", json_string(info->spec.key))) ||

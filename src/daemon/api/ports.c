@@ -19,6 +19,8 @@ struct port_body {
 	char ip[ADDR_TEXT_SIZE];
 	uint16_t queues;
 	bool learning;
+	bool offloads;
+	struct port_limits limits;
 	char connect[PATH_TEXT_SIZE];
 };
 
@@ -30,6 +32,8 @@ static const struct field port_fields[] = {
 	FIELD(struct port_body, ip, FIELD_STR, 0),
 	FIELD(struct port_body, queues, FIELD_U16, 0),
 	FIELD(struct port_body, learning, FIELD_BOOL, 0),
+	FIELD(struct port_body, offloads, FIELD_BOOL, 0),
+	FIELD_STRUCT(struct port_body, limits, port_limits_fields),
 	FIELD(struct port_body, connect, FIELD_STR, 0),
 };
 
@@ -62,6 +66,9 @@ int api_ports_list(
 		r = service_network_get(api->daemon, listing.network, &network, err);
 	if (!r)
 		service_each_port(api->daemon, list_port, &listing);
+	// Without a switch the ports are listed all the same.
+	if (!r)
+		(void)stats_add_queues(api->daemon, listing.ports, NULL);
 	service_unlock(api->daemon);
 	if (r) {
 		json_decref(listing.ports);
@@ -76,7 +83,7 @@ static int read_spec(
 	struct rwy_err *err
 )
 {
-	struct port_body body = {.queues = 1};
+	struct port_body body = {.queues = 1, .offloads = true};
 	int r = fields_decode(request->body, port_fields, FIELD_COUNT(port_fields), &body, err);
 	if (r)
 		return err_prefix(err, "cannot create port: ");
@@ -101,7 +108,12 @@ static int read_spec(
 		return err_set(
 			err, -EINVAL, "cannot create port '%s': 0 queues are too few", body.name
 		);
-	*ret_spec = (struct port_spec){.queues = body.queues, .learning = body.learning};
+	*ret_spec = (struct port_spec){
+		.queues = body.queues,
+		.learning = body.learning,
+		.no_offloads = !body.offloads,
+		.limits = body.limits,
+	};
 	(void)memcpy(ret_spec->name, body.name, NAME_SIZE);
 	(void)memcpy(ret_spec->network, body.network, NAME_SIZE);
 	(void)memcpy(ret_spec->attach, body.attach, sizeof(body.attach));
@@ -145,6 +157,34 @@ int api_ports_get(void *ctx, const struct http_request *request, json_t *reply, 
 		(void)stats_add_port(api->daemon, request->params[0], reply, NULL);
 	service_unlock(api->daemon);
 	return r ? r : 200;
+}
+
+int api_ports_change(
+	void *ctx,
+	const struct http_request *request,
+	json_t *reply,
+	struct rwy_err *err
+)
+{
+	struct api *api = ctx;
+	const char *name = request->params[0];
+	struct port_info info;
+	struct port_limits_given given = {0};
+	json_t *limits = json_object_get(request->body, "limits");
+	int r = 0;
+	// Whatever else a port has is fixed while it lives.
+	if (!limits || json_object_size(request->body) != 1)
+		r = err_set(err, -EINVAL, "only 'limits' can be changed, and must be given");
+	else
+		r = port_limits_given_decode(limits, &given, err);
+	if (r)
+		return err_prefix(err, "cannot change port '%.80s': ", name);
+	service_lock(api->daemon);
+	r = service_port_set_limits(api->daemon, name, &given, &info, err);
+	service_unlock(api->daemon);
+	if (r)
+		return r;
+	return json_object_update_new(reply, api_port_json(&info)) ? -ENOMEM : 200;
 }
 
 int api_ports_remove(

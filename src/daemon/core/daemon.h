@@ -125,5 +125,6 @@ void accept_port_waits(struct daemon *d, struct port *port);
 // reconcile.c: link_ops.
 extern const struct link_ops daemon_link_ops;
 int reconcile_port_add(struct daemon *d, const struct port *port, struct rwy_err *err);
+int reconcile_port_set(struct daemon *d, const struct port *port, struct rwy_err *err);
 int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err);
 int reconcile_del(struct daemon *d, enum wire_op op, uint32_t id, struct rwy_err *err);

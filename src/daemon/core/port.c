@@ -333,6 +333,53 @@ int service_port_set_sandbox(
 	return 0;
 }
 
+// Writes the limits to the store, then to the switch, and back if that fails.
+static int set_limits(
+	struct daemon *d,
+	struct port *port,
+	const struct port_limits *limits,
+	struct rwy_err *err
+)
+{
+	const struct port_limits before = port->info.spec.limits;
+	int r = store_port_set_limits(d->store, port->info.id, limits, err);
+	if (r)
+		return r;
+	port->info.spec.limits = *limits;
+	r = reconcile_port_set(d, port, err);
+	if (!r)
+		return 0;
+	port->info.spec.limits = before;
+	// A switch that may have acted all the same is compared with the intent (link_take_doubt()).
+	(void)store_port_set_limits(d->store, port->info.id, &before, NULL);
+	return r;
+}
+
+int service_port_set_limits(
+	struct daemon *d,
+	const char *name,
+	const struct port_limits_given *given,
+	struct port_info *ret,
+	struct rwy_err *err
+)
+{
+	int r = link_wait(d->link, DAEMON_WAIT_MS, err);
+	if (r)
+		return err_prefix(err, "cannot change port '%.80s': ", name);
+	struct port *port = daemon_find_port(d, name);
+	if (!port)
+		return not_found(name, err);
+	struct port_limits limits = port->info.spec.limits;
+	port_limits_apply(&limits, given);
+	r = port_limits_check(&limits, err);
+	if (!r)
+		r = set_limits(d, port, &limits, err);
+	if (r)
+		return err_prefix(err, "cannot change port '%.80s': ", name);
+	port_fill(port, ret);
+	return 0;
+}
+
 int port_remove(struct daemon *d, struct port *port, struct rwy_err *err)
 {
 	uint32_t id = port->info.id;

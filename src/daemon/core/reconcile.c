@@ -24,6 +24,17 @@ int reconcile_network_add(struct daemon *d, const struct network *network, struc
 	return link_request(d->link, msg, err);
 }
 
+// The wire's limits are those of base/portlimits.h, which it does not know.
+_Static_assert(
+	sizeof(struct port_limits) == sizeof(struct wire_limits) &&
+		offsetof(struct port_limits, rx_frame_burst) ==
+			offsetof(struct wire_limits, rx_frame_burst) &&
+		offsetof(struct port_limits, tx_fps) == offsetof(struct wire_limits, tx_fps) &&
+		offsetof(struct port_limits, flood_burst) ==
+			offsetof(struct wire_limits, flood_burst),
+	"limits differ"
+);
+
 static void fill_port(const struct port *port, struct wire_port *ret)
 {
 	const struct port_spec *spec = &port->info.spec;
@@ -32,7 +43,9 @@ static void fill_port(const struct port *port, struct wire_port *ret)
 		.network = port->network->info.id,
 		.queues = spec->queues,
 		.learning = spec->learning,
+		.no_offloads = spec->no_offloads,
 	};
+	(void)memcpy(&ret->limits, &spec->limits, sizeof(ret->limits));
 	(void)memcpy(ret->name, spec->name, NAME_SIZE);
 	(void)memcpy(ret->mac, spec->mac, MAC_SIZE);
 }
@@ -43,6 +56,13 @@ int reconcile_port_add(struct daemon *d, const struct port *port, struct rwy_err
 	fill_port(port, &msg->args.port);
 	if (port->listener >= 0)
 		msg->fds[msg->fd_count++] = port->listener;
+	return link_request(d->link, msg, err);
+}
+
+int reconcile_port_set(struct daemon *d, const struct port *port, struct rwy_err *err)
+{
+	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_SET);
+	fill_port(port, &msg->args.port);
 	return link_request(d->link, msg, err);
 }
 
@@ -134,6 +154,8 @@ static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set
 			.network = from->network,
 			.queues = from->queues,
 			.learning = from->learning,
+			.no_offloads = from->no_offloads,
+			.limits = from->limits,
 		};
 		(void)memcpy(to->name, from->name, sizeof(to->name));
 		(void)memcpy(to->mac, from->mac, sizeof(to->mac));
@@ -209,6 +231,9 @@ static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_er
 		port->info.reason[0] = '\0';
 		accept_port_waits(d, port);
 		return reconcile_port_add(d, port, err);
+	case PLAN_PORT_SET:
+		port = daemon_find_port_id(d, step->id);
+		return port ? reconcile_port_set(d, port, err) : 0;
 	case PLAN_ACT_COUNT:
 		break;
 	}

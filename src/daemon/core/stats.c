@@ -3,6 +3,7 @@
 #include "daemon/core/stats.h"
 
 #include "base/fields.h"
+#include "daemon/model/features.h"
 
 #include <errno.h>
 #include <inttypes.h>
@@ -42,6 +43,31 @@ static json_t *port_counters(const struct wire_port_stats *stats)
 	);
 }
 
+// The receive queues that are live, and the workers that poll them.
+static json_t *port_queues(const struct wire_port_stats *stats)
+{
+	json_t *queues = json_array();
+	for (uint32_t i = 0; i < stats->queue_count; i++) {
+		const struct wire_queue_stats *queue = &stats->queues[i];
+		// Out of memory: a queue is missing.
+		(void)json_array_append_new(
+			queues,
+			json_pack(
+				"{s:I, s:I, s:b, s:o}",
+				"pair",
+				(json_int_t)queue->pair,
+				"core",
+				(json_int_t)queue->core,
+				"awake",
+				(int)queue->awake,
+				"frames",
+				counter(queue->frames)
+			)
+		);
+	}
+	return queues;
+}
+
 static json_t *port_entry(const struct port *port, const struct wire_port_stats *stats)
 {
 	json_t *entry = json_pack(
@@ -56,6 +82,7 @@ static json_t *port_entry(const struct port *port, const struct wire_port_stats 
 	json_t *counters = port_counters(stats);
 	(void)json_object_update(entry, counters); // Out of memory: members are missing.
 	json_decref(counters);
+	(void)json_object_set_new(entry, "receive_queues", port_queues(stats));
 	return entry;
 }
 
@@ -68,7 +95,7 @@ static json_t *switch_entry(const struct daemon *d, const struct wire_stats *sta
 		(void)json_array_append_new(
 			workers,
 			json_pack(
-				"{s:I, s:o, s:o, s:o, s:o}",
+				"{s:I, s:o, s:o, s:o, s:o, s:I, s:I, s:o}",
 				"core",
 				(json_int_t)worker->core,
 				"busy_cycles",
@@ -78,7 +105,13 @@ static json_t *switch_entry(const struct daemon *d, const struct wire_stats *sta
 				"turns",
 				counter(worker->turns),
 				"frames",
-				counter(worker->frames)
+				counter(worker->frames),
+				"queues",
+				(json_int_t)worker->queues,
+				"awake",
+				(json_int_t)worker->awake,
+				"sleeps",
+				counter(worker->sleeps)
 			)
 		);
 	}
@@ -190,9 +223,56 @@ int stats_add_port(struct daemon *d, const char *name, json_t *object, struct rw
 	// Out of memory: members are missing.
 	(void)json_object_set_new(object, "stats", port_counters(stats));
 	(void)json_object_set_new(object, "features", json_string(features));
+	(void)json_object_set_new(object, "negotiated", features_json(stats->features));
 	(void)json_object_set_new(object, "regions", json_integer(stats->regions));
-	(void)json_object_set_new(object, "memory", counter(stats->memory));
+	(void)json_object_set_new(
+		object,
+		"memory",
+		json_pack(
+			"{s:o, s:o}",
+			"guest_bytes",
+			counter(stats->memory),
+			"switch_bytes",
+			counter(stats->own_memory)
+		)
+	);
 	(void)json_object_set_new(object, "queues_live", json_integer(stats->queues_live));
+	(void)json_object_set_new(object, "receive_queues", port_queues(stats));
+	return 0;
+}
+
+// Both are in order of id, so this goes through `ports` once. Returns the first that is not passed.
+static size_t add_queues(json_t *ports, size_t at, const struct wire_stats *stats)
+{
+	for (uint32_t i = 0; i < stats->port_count; i++) {
+		json_int_t id = stats->ports[i].port;
+		json_t *port = json_array_get(ports, at);
+		while (port && json_integer_value(json_object_get(port, "id")) < id)
+			port = json_array_get(ports, ++at);
+		if (port && json_integer_value(json_object_get(port, "id")) == id)
+			// Out of memory: they are missing.
+			(void
+			)json_object_set_new(port, "receive_queues", port_queues(&stats->ports[i]));
+	}
+	return at;
+}
+
+int stats_add_queues(struct daemon *d, json_t *ports, struct rwy_err *err)
+{
+	uint32_t after = 0;
+	size_t at = 0;
+	bool more = json_array_size(ports) > 0;
+	while (more) {
+		struct wire_msg *msg = NULL;
+		int r = fetch(d, after, &msg, err);
+		if (r)
+			return r;
+		const struct wire_stats *stats = &msg->args.stats;
+		at = add_queues(ports, at, stats);
+		more = stats->more && stats->port_count;
+		if (more)
+			after = stats->ports[stats->port_count - 1].port;
+	}
 	return 0;
 }
 

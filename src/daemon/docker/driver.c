@@ -179,6 +179,8 @@ static int add_port(
 		.attach = "vhost",
 		.queues = endpoint->queues,
 		.learning = endpoint->learning,
+		.no_offloads = endpoint->no_offloads,
+		.limits = endpoint->limits.values,
 		.index = endpoint->index,
 	};
 	memcpy(spec.network, network.spec.name, sizeof(spec.network));

@@ -293,14 +293,45 @@ static int read_option_mac(const char *text, struct driver_endpoint *endpoint, s
 	return 0;
 }
 
-static int read_learning(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
+static int read_switch(const char *name, const char *text, bool *ret_on, struct rwy_err *err)
 {
-	endpoint->learning = strcmp(text, "on") == 0;
-	if (!endpoint->learning && strcmp(text, "off") != 0)
-		return err_set(
-			err, -EINVAL, "option 'ringway.learning' is '%.40s', not on or off", text
-		);
+	bool on = strcmp(text, "on") == 0;
+	if (!on && strcmp(text, "off") != 0)
+		return err_set(err, -EINVAL, "option '%s' is '%.40s', not on or off", name, text);
+	*ret_on = on;
 	return 0;
+}
+
+static int read_offloads(
+	const char *name,
+	const char *text,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	bool on = true;
+	int r = read_switch(name, text, &on, err);
+	endpoint->no_offloads = !on;
+	return r;
+}
+
+// -ENOENT: the word is no limit's.
+static int read_limit(
+	const char *word,
+	const char *text,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	static const char *const words[PORT_LIMITS_OPTION_COUNT] = {"rate", "burst", "flood-rate"};
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		if (port_limits_parse((enum port_limits_option)i, text, &endpoint->limits, err))
+			return err_prefix(err, "option '" OPTION_PREFIX "%s': ", word);
+		return 0;
+	}
+	return -ENOENT;
 }
 
 static int read_key(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
@@ -353,12 +384,19 @@ static int read_endpoint_option(
 	if (strcmp(word, "queues") == 0)
 		return read_small(name, text, 1, QUEUES_MAX, &endpoint->queues, err);
 	if (strcmp(word, "learning") == 0)
-		return read_learning(text, endpoint, err);
+		return read_switch(name, text, &endpoint->learning, err);
+	if (strcmp(word, "offloads") == 0)
+		return read_offloads(name, text, endpoint, err);
 	if (strcmp(word, "memory") == 0)
 		return read_number(name, text, 16, MEMORY_MIB_MAX, &endpoint->memory_mib, err);
+	int r = read_limit(word, text, endpoint, err);
+	if (r != -ENOENT)
+		return r;
 	err_set(err, -EINVAL, "endpoint option '%.80s' is unknown", name);
 	return err_hint(
-		err, "known: ringway.attach, key, index, name, mac, queues, learning, memory"
+		err,
+		"known: ringway.attach, key, index, name, mac, queues, learning, offloads, rate, burst, "
+		"flood-rate, memory"
 	);
 }
 

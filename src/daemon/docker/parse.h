@@ -31,6 +31,8 @@ struct driver_endpoint {
 	uint16_t index;
 	uint16_t queues; // 0: not given.
 	bool learning;
+	bool no_offloads;
+	struct port_limits_given limits;
 	uint32_t memory_mib; // 0: not given.
 };
 

@@ -21,6 +21,8 @@ static const struct field network_fields[] = {
 	FIELD(struct runplan_network, mac, FIELD_MAC, 0),
 	FIELD(struct runplan_network, ip, FIELD_STR, 0),
 	FIELD(struct runplan_network, learning, FIELD_BOOL, 0),
+	FIELD(struct runplan_network, offloads, FIELD_BOOL, 0),
+	FIELD_STRUCT(struct runplan_network, limits, port_limits_fields),
 };
 
 static const struct field plan_fields[] = {
@@ -53,7 +55,8 @@ static int check_network(struct runplan_network *network, struct rwy_err *err)
 		err_set(err, -EINVAL, "MAC address %s is a multicast address", mac);
 		return err_hint(err, "the first octet must be even, for example 02:..");
 	}
-	return check_ip(network->ip, err);
+	int r = port_limits_check(&network->limits, err);
+	return r ? r : check_ip(network->ip, err);
 }
 
 // The engine has a container on a network at most once, and so does a manifest.
@@ -83,6 +86,8 @@ int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
 			asked,
 			RUNPLAN_NETWORKS
 		);
+	for (size_t i = 0; i < RUNPLAN_NETWORKS; i++)
+		plan.networks[i].offloads = true;
 	int r = fields_decode(body, plan_fields, FIELD_COUNT(plan_fields), &plan, err);
 	if (r)
 		return err_prefix(err, "cannot plan the container: ");
@@ -133,6 +138,21 @@ static int set_number(json_t *object, const char *name, uint32_t value)
 	return set_text(object, name, text);
 }
 
+// Written as people write them, which is what the driver reads.
+static int set_limits(json_t *options, const struct port_limits *limits)
+{
+	static const char *const names[PORT_LIMITS_OPTION_COUNT] = {
+		"ringway.rate", "ringway.burst", "ringway.flood-rate"};
+	int r = 0;
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++) {
+		char text[PORT_LIMITS_TEXT_SIZE];
+		port_limits_format((enum port_limits_option)i, limits, text);
+		if (*text)
+			r |= set_text(options, names[i], text);
+	}
+	return r;
+}
+
 static json_t *make_options(const struct runplan *plan, uint32_t index)
 {
 	const struct runplan_network *network = &plan->networks[index];
@@ -148,6 +168,9 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 		r |= set_number(options, "ringway.queues", network->queues);
 	if (network->learning)
 		r |= set_text(options, "ringway.learning", "on");
+	if (!network->offloads)
+		r |= set_text(options, "ringway.offloads", "off");
+	r |= set_limits(options, &network->limits);
 	if (plan->memory)
 		r |= set_number(options, "ringway.memory", plan->memory);
 	// Where the container has a name, its ports are called after it; otherwise after the key.

@@ -19,6 +19,8 @@ struct runplan_network {
 	uint8_t mac[MAC_SIZE]; // Zero: not given; chosen before runplan_make().
 	char ip[ADDR_TEXT_SIZE];
 	bool learning;
+	bool offloads; // True when absent.
+	struct port_limits limits;
 	// Not from the request:
 	char engine_name[256]; // Docker's name of the network.
 };

@@ -211,6 +211,9 @@ static int check_port_values(
 		);
 	if (spec->connect[0] && spec->connect[0] != '/')
 		return err_set(err, -EINVAL, "path '%s' to connect to is relative", spec->connect);
+	int r = port_limits_check(&spec->limits, err);
+	if (r)
+		return r;
 	return spec->ip[0] ? check_port_ip(spec, network, err) : 0;
 }
 

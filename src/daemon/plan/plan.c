@@ -46,11 +46,18 @@ static bool port_stays(
 {
 	const struct wire_port *twin = find_port(other, port->port);
 	if (!twin || twin->network != port->network || twin->queues != port->queues ||
-	    twin->learning != port->learning || strcmp(twin->name, port->name) != 0 ||
-	    memcmp(twin->mac, port->mac, MAC_SIZE) != 0)
+	    twin->learning != port->learning || twin->no_offloads != port->no_offloads ||
+	    strcmp(twin->name, port->name) != 0 || memcmp(twin->mac, port->mac, MAC_SIZE) != 0)
 		return false;
 	const struct wire_network *network = find_network(own, port->network);
 	return network && network_stays(network, other);
+}
+
+static bool limits_differ(const struct wire_port *port, const struct plan_set *other)
+{
+	const struct wire_port *twin = find_port(other, port->port);
+	// Of 64-bit members alone, so without padding.
+	return twin && memcmp(&twin->limits, &port->limits, sizeof(port->limits)) != 0;
 }
 
 static void add_step(struct plan *plan, enum plan_act act, uint32_t id)
@@ -74,9 +81,13 @@ int plan_make(const struct plan_set *want, const struct plan_set *have, struct p
 	for (size_t i = 0; i < want->network_count; i++)
 		if (!network_stays(&want->networks[i], have))
 			add_step(&plan, PLAN_NETWORK_ADD, want->networks[i].network);
-	for (size_t i = 0; i < want->port_count; i++)
-		if (!port_stays(&want->ports[i], want, have))
-			add_step(&plan, PLAN_PORT_ADD, want->ports[i].port);
+	for (size_t i = 0; i < want->port_count; i++) {
+		const struct wire_port *port = &want->ports[i];
+		if (!port_stays(port, want, have))
+			add_step(&plan, PLAN_PORT_ADD, port->port);
+		else if (limits_differ(port, have))
+			add_step(&plan, PLAN_PORT_SET, port->port);
+	}
 	*ret_plan = plan;
 	return 0;
 }

@@ -19,6 +19,7 @@ enum plan_act {
 	PLAN_NETWORK_DEL,
 	PLAN_NETWORK_ADD,
 	PLAN_PORT_ADD,
+	PLAN_PORT_SET, // Of its limits.
 	PLAN_ACT_COUNT
 };
 
@@ -33,8 +34,8 @@ struct plan {
 };
 
 // Steps in an order in which each is possible: ports go before their networks and come after
-// them. What differs in anything that a switch cannot change is removed and added anew; names of
-// networks are for people only and may differ. -ENOMEM.
+// them. Limits of ports are set; what differs in anything that a switch cannot change is removed and added
+// anew; names of networks are for people only and may differ. -ENOMEM.
 int plan_make(const struct plan_set *want, const struct plan_set *have, struct plan *ret_plan);
 void plan_fini(struct plan *plan);
 

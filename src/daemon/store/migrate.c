@@ -27,6 +27,18 @@ const char *const store_migrations[] = {
 	"  sandbox TEXT, sandbox_seen INTEGER NOT NULL,"
 	"  created INTEGER NOT NULL, state INTEGER NOT NULL,"
 	"  UNIQUE (network, mac), UNIQUE (container, place));",
+	// Limits and offloads. A column a limit, each 0 for none, in the order of port_limits_fields.
+	"ALTER TABLE ports ADD COLUMN no_offloads INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN rx_bps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN rx_burst INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN rx_fps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN rx_frame_burst INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN tx_bps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN tx_burst INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN tx_fps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN tx_frame_burst INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN flood_fps INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN flood_burst INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

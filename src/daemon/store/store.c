@@ -43,13 +43,42 @@ static int fail(struct store *s, struct rwy_err *err)
 	return err_set(err, code, "cannot write the state: %s", sqlite3_errmsg(s->db));
 }
 
-// Binds by `types`: 'i' an int64_t, 's' a text, where an empty one is NULL, 't' a text as it is.
+// The columns of limits, in the order of port_limits_fields.
+#define LIMIT_COLUMNS                                                                         \
+	"rx_bps, rx_burst, rx_fps, rx_frame_burst, tx_bps, tx_burst, tx_fps, tx_frame_burst," \
+	" flood_fps, flood_burst"
+#define LIMIT_VALUES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
+
+// Returns the index of the last.
+static int bind_limits(sqlite3_stmt *stmt, int first, const struct port_limits *limits)
+{
+	for (int i = 0; i < PORT_LIMITS_COUNT; i++) {
+		const char *at = (const char *)limits + port_limits_fields[i].offset;
+		// As below. Checked limits are far below 2^63.
+		(void)sqlite3_bind_int64(stmt, first + i, (int64_t) * (const uint64_t *)at);
+	}
+	return first + PORT_LIMITS_COUNT - 1;
+}
+
+static void column_limits(sqlite3_stmt *stmt, int first, struct port_limits *ret_limits)
+{
+	for (int i = 0; i < PORT_LIMITS_COUNT; i++) {
+		char *at = (char *)ret_limits + port_limits_fields[i].offset;
+		*(uint64_t *)at = (uint64_t)sqlite3_column_int64(stmt, first + i);
+	}
+}
+
+// Binds by `types`: 'i' an int64_t, 's' a text, where an empty one is NULL, 't' a text as it is, 'l' limits.
 static void bind_all(sqlite3_stmt *stmt, const char *types, va_list ap)
 {
 	for (int i = 1; *types; types++, i++) {
 		// A failing bind shows as a NOT NULL constraint of the step.
 		if (*types == 'i') {
 			(void)sqlite3_bind_int64(stmt, i, va_arg(ap, int64_t));
+			continue;
+		}
+		if (*types == 'l') {
+			i = bind_limits(stmt, i, va_arg(ap, const struct port_limits *));
 			continue;
 		}
 		const char *text = va_arg(ap, const char *);
@@ -139,9 +168,10 @@ int store_port_insert(
 		run(s,
 		    err,
 		    "INSERT INTO ports (name, network, attach, mac, ip, queues, learning, connect,"
-		    " endpoint_id, container, place, sandbox_seen, created, state)"
-		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?)",
-		    "tittsiisssiii",
+		    " endpoint_id, container, place, sandbox_seen, created, state, no_offloads,"
+		    " " LIMIT_COLUMNS ")"
+		    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, " LIMIT_VALUES ")",
+		    "tittsiisssiiiil",
 		    spec->name,
 		    (int64_t)network,
 		    spec->attach,
@@ -154,7 +184,9 @@ int store_port_insert(
 		    spec->key,
 		    (int64_t)spec->index,
 		    info->created,
-		    (int64_t)STORE_CREATING);
+		    (int64_t)STORE_CREATING,
+		    (int64_t)spec->no_offloads,
+		    &spec->limits);
 	if (!r)
 		info->id = (uint32_t)sqlite3_last_insert_rowid(s->db);
 	return r;
@@ -164,6 +196,23 @@ int store_port_set_state(struct store *s, uint32_t id, enum store_state state, s
 {
 	return run(
 		s, err, "UPDATE ports SET state = ? WHERE id = ?", "ii", (int64_t)state, (int64_t)id
+	);
+}
+
+int store_port_set_limits(
+	struct store *s,
+	uint32_t id,
+	const struct port_limits *limits,
+	struct rwy_err *err
+)
+{
+	return run(
+		s,
+		err,
+		"UPDATE ports SET (" LIMIT_COLUMNS ") = (" LIMIT_VALUES ") WHERE id = ?",
+		"li",
+		limits,
+		(int64_t)id
 	);
 }
 
@@ -248,6 +297,7 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 		.spec.index = (uint16_t)sqlite3_column_int(stmt, 11),
 		.sandbox_seen = sqlite3_column_int(stmt, 13) != 0,
 		.created = sqlite3_column_int64(stmt, 14),
+		.spec.no_offloads = sqlite3_column_int(stmt, 16) != 0,
 	};
 	char mac[MAC_TEXT_SIZE];
 	COLUMN(stmt, 1, info.spec.name);
@@ -258,6 +308,7 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 	COLUMN(stmt, 9, info.spec.endpoint_id);
 	COLUMN(stmt, 10, info.spec.key);
 	COLUMN(stmt, 12, info.sandbox);
+	column_limits(stmt, 17, &info.spec.limits);
 	if (mac_parse(mac, info.spec.mac))
 		return -EILSEQ;
 	return loader->visit->port(
@@ -324,8 +375,8 @@ int store_load(struct store *s, const struct store_visit *visit, void *arg, stru
 		r = load_rows(
 			s,
 			"SELECT id, name, network, attach, mac, ip, queues, learning, connect,"
-			" endpoint_id, container, place, sandbox, sandbox_seen, created, state"
-			" FROM ports ORDER BY id",
+			" endpoint_id, container, place, sandbox, sandbox_seen, created, state,"
+			" no_offloads, " LIMIT_COLUMNS " FROM ports ORDER BY id",
 			load_port,
 			&loader,
 			err

@@ -43,6 +43,12 @@ int store_port_insert(
 	struct rwy_err *err
 );
 int store_port_set_state(struct store *s, uint32_t id, enum store_state state, struct rwy_err *err);
+int store_port_set_limits(
+	struct store *s,
+	uint32_t id,
+	const struct port_limits *limits,
+	struct rwy_err *err
+);
 int store_port_set_sandbox(
 	struct store *s,
 	uint32_t id,

@@ -4,6 +4,8 @@
 //
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered
+//   stubborn*  port_set: -ENOSPC
+//   Each port has two receive queues, on CPUs 1 and 3, the second one asleep.
 //   FAKE_SWITCH_OLD in the environment: greets with another version.
 //   A connection that sends a byte quarantines its port; one that closes leaves it waiting.
 #include "base/cleanup.h"
@@ -17,7 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FAKE_PORTS 256
+#define FAKE_PORTS 2048
 
 struct fake_port {
 	struct wire_port spec;
@@ -100,6 +102,17 @@ static int on_port_add(bool *ret_silent)
 	return 0;
 }
 
+static int on_port_set(void)
+{
+	struct fake_port *port = find_port(request.args.port.port);
+	if (!port)
+		return -ENOENT;
+	if (has_prefix(port->spec.name, "stubborn"))
+		return -ENOSPC;
+	port->spec.limits = request.args.port.limits;
+	return 0;
+}
+
 static int on_port_del(void)
 {
 	struct fake_port *port = find_port(request.args.ref.id);
@@ -155,6 +168,8 @@ static int on_state(void)
 		memcpy(to->mac, ports[i].spec.mac, sizeof(to->mac));
 		to->queues = ports[i].spec.queues;
 		to->learning = ports[i].spec.learning;
+		to->no_offloads = ports[i].spec.no_offloads;
+		to->limits = ports[i].spec.limits;
 		to->state = ports[i].state;
 		to->has_listener = ports[i].listener >= 0;
 		if (to->has_listener)
@@ -168,7 +183,8 @@ static int on_stats(void)
 	struct wire_stats *stats = &reply.args.stats;
 	stats->time_ns = 5;
 	stats->worker_count = 1;
-	stats->workers[0].core = 1;
+	stats->workers[0] = (struct wire_worker_stats
+	){.core = 1, .queues = 2 * port_count, .awake = port_count, .sleeps = 9};
 	qsort(ports, port_count, sizeof(ports[0]), compare_ports);
 	for (uint32_t i = 0; i < port_count; i++) {
 		if (ports[i].spec.port <= request.args.after.after)
@@ -184,6 +200,11 @@ static int on_stats(void)
 		to->drop_count = 2;
 		to->drops[0] = (struct wire_drop){"full", 3};
 		to->drops[1] = (struct wire_drop){"source", 4};
+		to->memory = 65536;
+		to->own_memory = 4096;
+		to->queue_count = 2;
+		to->queues[0] = (struct wire_queue_stats){0, 1, true, 100};
+		to->queues[1] = (struct wire_queue_stats){1, 3, false, ports[i].spec.port};
 	}
 	return 0;
 }
@@ -205,6 +226,8 @@ static int handle(bool *ret_silent)
 		return on_network(false);
 	case WIRE_PORT_ADD:
 		return on_port_add(ret_silent);
+	case WIRE_PORT_SET:
+		return on_port_set();
 	case WIRE_PORT_DEL:
 		return on_port_del();
 	case WIRE_CONN_ADD:

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Names, subnets, gateways, MTUs, MACs: what is refused, and with which words.
+#include "base/fields.h"
 #include "daemon/model/cidr.h"
+#include "daemon/model/cores.h"
+#include "daemon/model/features.h"
 #include "daemon/model/spec.h"
 #include "tests/lib/unit.h"
 
@@ -219,6 +222,74 @@ static void test_port(void **state)
 	expect_bad_port(&spec, "index 16");
 }
 
+static void test_port_limits(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec net = network("10.0.0.0/24", "10.0.0.1", 1500);
+	struct port_spec spec = port("");
+	spec.limits = (struct port_limits){.rx_bps = 1, .rx_burst = 1};
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	spec.limits.rx_bps = 0;
+	expect_bad_port(&spec, "a burst (rx_burst) has no rate (rx_bps) to go with");
+	spec.limits = (struct port_limits){.tx_bps = UINT64_MAX};
+	expect_bad_port(&spec, "limit tx_bps is over 10000000000000 bit/s");
+}
+
+static void test_cores(void **state)
+{
+	static const char *const good[] = {
+		"0", "2", "2-3", "1,3-5", "5-5", "3,1,2", "1023", "0-15", "0-7,100-107"};
+	static const struct {
+		const char *text, *why;
+	} bad[] = {
+		{"", "'' is no list of CPUs"},
+		{"x", "no list"},
+		{"1,", "no list"},
+		{",1", "no list"},
+		{"1,,2", "no list"},
+		{"-1", "no list"},
+		{"1-", "no list"},
+		{"1-2-3", "no list"},
+		{"3-1", "'3-1' is no list of CPUs"},
+		{"1 ,2", "no list"},
+		{"0x1", "no list"},
+		{"1024", "no list"},
+		{"99999999999999999999", "no list"},
+		{"1,1", "has CPU 1 twice"},
+		{"1-3,2", "has CPU 2 twice"},
+		{"0-16", "has 17 CPUs"},
+		{"0-1023", "has 1024 CPUs"},
+	};
+	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+		if (cores_check(good[i], NULL))
+			fail_msg("'%s' is refused", good[i]);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		struct rwy_err err = {0};
+		if (cores_check(bad[i].text, &err) != -EINVAL || !strstr(err.msg, bad[i].why))
+			fail_msg("'%s': '%s'", bad[i].text, err.msg);
+	}
+}
+
+static void test_features(void **state)
+{
+	static const struct {
+		uint64_t features;
+		const char *names;
+	} cases[] = {
+		{0, "[]"},
+		{0x100000000, "[\"version_1\"]"},
+		{0x400000801 | 1ULL << 15 | 1ULL << 29,
+		 "[\"csum\",\"host_tso4\",\"mrg_rxbuf\",\"event_idx\",\"packed\"]"},
+		{1ULL << 41 | 1ULL << 63, "[\"bit41\",\"speed_duplex\"]"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		_cleanup_json_ json_t *names = features_json(cases[i].features);
+		char *text = json_dumps(names, JSON_COMPACT);
+		assert_string_equal(text, cases[i].names);
+		free(text);
+	}
+}
+
 static void test_clash(void **state)
 {
 	struct rwy_err err = {0};
@@ -253,6 +324,9 @@ int main(void)
 		cmocka_unit_test(test_network_bad),
 		cmocka_unit_test(test_overlap_named),
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_port_limits),
+		cmocka_unit_test(test_cores),
+		cmocka_unit_test(test_features),
 		cmocka_unit_test(test_clash),
 		cmocka_unit_test(test_key),
 	};

@@ -79,6 +79,11 @@ static void play(struct world *have, const struct world *want, struct plan_step 
 		assert_true(has_network(have, want->ports[from].network, &at));
 		have->ports[have->set.port_count++] = want->ports[from];
 		break;
+	case PLAN_PORT_SET:
+		assert_true(has_port(have, step.id, &at));
+		assert_true(has_port(want, step.id, &from));
+		have->ports[at].limits = want->ports[from].limits;
+		break;
 	default:
 		fail();
 	}
@@ -152,7 +157,7 @@ static void test_changed_network_takes_its_ports(void **state)
 
 static void test_changed_port(void **state)
 {
-	for (int what = 0; what < 5; what++) {
+	for (int what = 0; what < 6; what++) {
 		struct world want = {0};
 		struct world have = {0};
 		add_network(&want, 1, 1500);
@@ -168,10 +173,30 @@ static void test_changed_port(void **state)
 			port->queues = 2;
 		else if (what == 3)
 			port->learning = true;
-		else
+		else if (what == 4)
 			SET_TEXT(port->name, "q");
+		else
+			port->no_offloads = true;
 		assert_int_equal(check_plan(&want, &have), 2);
 	}
+}
+
+// Limits change while the front end stays connected.
+static void test_changed_limits(void **state)
+{
+	struct world want = {0};
+	struct world have = {0};
+	add_network(&want, 1, 1500);
+	add_port(&want, 1, 1, 1);
+	add_port(&want, 2, 1, 2);
+	have = want;
+	want.ports[1].limits.flood_burst = 1;
+	assert_int_equal(check_plan(&want, &have), 1);
+	assert_int_equal(have.ports[1].limits.flood_burst, 1);
+	// What is added anew has its limits from the start.
+	want.ports[0].queues = 2;
+	want.ports[0].limits.rx_bps = 1;
+	assert_int_equal(check_plan(&want, &have), 2);
 }
 
 // Bits 0 and 1: networks; two bits for each port: the network that it is on, if that is there.
@@ -208,6 +233,7 @@ int main(void)
 		cmocka_unit_test(test_from_nothing_and_to_nothing),
 		cmocka_unit_test(test_changed_network_takes_its_ports),
 		cmocka_unit_test(test_changed_port),
+		cmocka_unit_test(test_changed_limits),
 		cmocka_unit_test(test_all_pairs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

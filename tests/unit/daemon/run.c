@@ -236,3 +236,27 @@ pid_t run_switch_pid(const struct run *run)
 	json_decref(answer);
 	return (pid_t)pid;
 }
+
+void run_make_port(const struct run *run, const char *name, const char *more)
+{
+	char body[512];
+	(void)snprintf(
+		body,
+		sizeof(body),
+		"{\"name\":\"%s\",\"network\":\"n\",\"attach\":\"vhost\"%s}",
+		name,
+		more
+	);
+	run_expect(run, "POST /v1/ports", body, 201, "\"state\":\"waiting\"");
+}
+
+void run_make_network(const struct run *run)
+{
+	run_expect(
+		run,
+		"POST /v1/networks",
+		"{\"name\":\"n\",\"subnet\":\"10.0.0.0/24\",\"gateway\":\"10.0.0.1\"}",
+		201,
+		"\"mtu\":1500"
+	);
+}

@@ -43,3 +43,8 @@ void run_await(const struct run *run, const char *url, const char *part);
 int run_connect(const char *path); // To a stream socket: the descriptor, or -1 with errno.
 bool run_has_file(const struct run *run, const char *name); // Below dir.
 pid_t run_switch_pid(const struct run *run);		    // As the API says; 0: none.
+
+// Makes network n, 10.0.0.0/24.
+void run_make_network(const struct run *run);
+// Makes a port on it; `more` is further members of the request: ",\"queues\":2".
+void run_make_port(const struct run *run, const char *name, const char *more);

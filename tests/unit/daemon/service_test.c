@@ -44,7 +44,7 @@ static void start(void)
 		.run_dir = run_dir,
 		.state_dir = state_dir,
 		.preload = "/preload.so",
-		.spawn = {getenv("FAKE_SWITCH"), NULL, "nobody"},
+		.spawn = {.binary = getenv("FAKE_SWITCH"), .user = "nobody"},
 		.loop = loop,
 	};
 	if (daemon_start(&config, &d, &err))
@@ -249,6 +249,90 @@ static uint32_t switch_ports(void)
 	return msg->args.state.port_count;
 }
 
+// What the switch has of its first port.
+static struct wire_state_port switch_port(void)
+{
+	struct rwy_err err = {0};
+	assert_int_equal(link_wait(d->link, 5000, &err), 0);
+	struct wire_msg *msg = link_msg(d->link, WIRE_STATE);
+	assert_int_equal(link_request(d->link, msg, &err), 0);
+	wire_msg_close_fds(msg);
+	assert_true(msg->args.state.port_count > 0);
+	return msg->args.state.ports[0];
+}
+
+static void test_limits_are_kept_and_set(void **state)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	(void)add_network("n", "", "");
+	struct port_spec spec = endpoint("a", "", "");
+	spec.limits = (struct port_limits){.rx_bps = 100, .rx_burst = 7, .flood_fps = 3};
+	spec.no_offloads = true;
+	uint32_t id = add_port(&spec).id;
+	struct wire_state_port port = switch_port();
+	assert_memory_equal(&port.limits, &spec.limits, sizeof(port.limits));
+	assert_true(port.no_offloads);
+	// Only what is given changes, and zero takes a limit away.
+	struct port_limits_given given = {0};
+	assert_int_equal(port_limits_parse(PORT_LIMITS_RATE, "tx:5 rx:200", &given, &err), 0);
+	assert_int_equal(port_limits_parse(PORT_LIMITS_FLOOD_RATE, "none", &given, &err), 0);
+	assert_int_equal(service_port_set_limits(d, "a", &given, &info, &err), 0);
+	spec.limits = (struct port_limits){.rx_bps = 200, .rx_burst = 7, .tx_bps = 5};
+	assert_int_equal(info.id, id);
+	assert_memory_equal(&info.spec.limits, &spec.limits, sizeof(spec.limits));
+	port = switch_port();
+	assert_memory_equal(&port.limits, &spec.limits, sizeof(spec.limits));
+	assert_int_equal(port.port, id);
+	// A switch that is started anew is told the same.
+	stop(true);
+	start();
+	port = switch_port();
+	assert_memory_equal(&port.limits, &spec.limits, sizeof(spec.limits));
+	assert_true(port.no_offloads);
+}
+
+// A change of the limits alone, found at a start, does not take the port from the switch.
+static void test_limits_are_brought_in_line(void **state)
+{
+	struct rwy_err err = {0};
+	struct store *store = NULL;
+	(void)add_network("n", "", "");
+	struct port_spec spec = endpoint("a", "", "");
+	uint32_t id = add_port(&spec).id;
+	stop(false);
+	const struct port_limits limits = {.tx_fps = 12};
+	assert_int_equal(store_open(state_dir, &store, &err), 0);
+	assert_int_equal(store_port_set_limits(store, id, &limits, &err), 0);
+	store_close(store);
+	start();
+	struct wire_state_port port = switch_port();
+	assert_memory_equal(&port.limits, &limits, sizeof(limits));
+}
+
+static void test_failed_change_is_undone(void **state)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	struct port_limits_given given = {.values.rx_bps = 9, .given = 1};
+	(void)add_network("n", "", "");
+	assert_int_equal(service_port_set_limits(d, "stubborn", &given, &info, &err), -ENOENT);
+	struct port_spec spec = endpoint("stubborn", "", "");
+	spec.limits.rx_bps = 8;
+	(void)add_port(&spec);
+	assert_int_equal(service_port_set_limits(d, "stubborn", &given, &info, &err), -ENOSPC);
+	assert_string_equal(err.msg, "cannot change port 'stubborn': fake refusal");
+	assert_int_equal(service_port_get(d, "stubborn", &info, &err), 0);
+	assert_int_equal(info.spec.limits.rx_bps, 8);
+	given = (struct port_limits_given){.values.tx_burst = 9, .given = 1 << 5};
+	assert_int_equal(service_port_set_limits(d, "stubborn", &given, &info, &err), -EINVAL);
+	stop(false);
+	start();
+	assert_int_equal(service_port_get(d, "stubborn", &info, &err), 0);
+	assert_int_equal(info.spec.limits.rx_bps, 8);
+	assert_int_equal(info.spec.limits.tx_burst, 0);
+}
+
 // Ends ringwayd between intent and act, as its store shows it, with the act done and not done.
 static void test_half_done_is_settled(void **state)
 {
@@ -294,6 +378,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_endpoint_takes_over, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_failed_add_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_sandbox_is_kept, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits_are_kept_and_set, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_limits_are_brought_in_line, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_failed_change_is_undone, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_half_done_is_settled, setup, teardown),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

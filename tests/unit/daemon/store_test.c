@@ -116,6 +116,18 @@ static struct port_info sample_port(void)
 			 .ip = "10.0.0.2/24",
 			 .queues = 4,
 			 .learning = true,
+			 .no_offloads = true,
+			 .limits =
+				 {.rx_bps = 1,
+				  .rx_burst = 2,
+				  .rx_fps = 3,
+				  .rx_frame_burst = 4,
+				  .tx_bps = 10000000000000,
+				  .tx_burst = 6,
+				  .tx_fps = 7,
+				  .tx_frame_burst = 8,
+				  .flood_fps = 9,
+				  .flood_burst = 10},
 			 .endpoint_id = "ep",
 			 .key = "0123456789abcdef",
 			 .index = 3},
@@ -148,6 +160,14 @@ static void test_rows_come_back(void **state)
 	assert_int_equal(seen.port_network, network.id);
 	assert_int_equal(seen.network_state, STORE_READY);
 	assert_int_equal(seen.port_state, STORE_CREATING);
+	const struct port_limits limits = {.tx_fps = 5, .flood_burst = 6};
+	assert_int_equal(store_port_set_limits(s, port.id, &limits, NULL), 0);
+	store_close(s);
+
+	s = open_store();
+	seen = load(s);
+	assert_memory_equal(&seen.port.spec.limits, &limits, sizeof(limits));
+	assert_true(seen.port.spec.no_offloads);
 	store_close(s);
 }
 
@@ -239,6 +259,42 @@ static void test_migrates_from_each(void **state)
 	}
 }
 
+// A port of version 1, which had neither limits nor a choice of offloads.
+static void test_migrates_ports(void **state)
+{
+	sqlite3 *db = NULL;
+	make_version(1);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(
+			db,
+			"INSERT INTO networks (name, mtu, docker, created, state) VALUES ('n', 1500, 0, 1, 1);"
+			"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, place, sandbox_seen,"
+			" created, state) VALUES ('p', 1, 'vhost', '02:00:00:00:00:07', '10.0.0.2/24', 4, 1, 0, 1,"
+			" 9, 1)",
+			NULL,
+			NULL,
+			NULL
+		),
+		SQLITE_OK
+	);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	struct store *s = open_store();
+	struct seen seen = load(s);
+	const struct port_limits none = {0};
+	assert_int_equal(seen.ports, 1);
+	assert_string_equal(seen.port.spec.name, "p");
+	assert_string_equal(seen.port.spec.ip, "10.0.0.2/24");
+	assert_int_equal(seen.port.spec.queues, 4);
+	assert_true(seen.port.spec.learning);
+	assert_true(seen.port.sandbox_seen);
+	assert_int_equal(seen.port.created, 9);
+	assert_int_equal(seen.port_state, STORE_READY);
+	assert_false(seen.port.spec.no_offloads);
+	assert_memory_equal(&seen.port.spec.limits, &none, sizeof(none));
+	store_close(s);
+}
+
 static size_t read_file(char *buf, size_t size)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -296,6 +352,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_crash_keeps_intent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_migrates_from_each, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_migrates_ports, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_damaged, setup, teardown),
 	};

@@ -79,7 +79,9 @@ static void test_endpoint_recorded(void **state)
 		"\"com.docker.network.endpoint.exposedports\":[],\"com.docker.network.portmap\":[],"
 		"\"ringway.attach\":\"vhost\",\"ringway.key\":\"00112233445566ff\",\"ringway.index\":"
 		"\"3\",\"ringway.name\":\"gen.fast\",\"ringway.mac\":\"02:00:00:00:00:09\","
-		"\"ringway.queues\":\"4\",\"ringway.learning\":\"on\",\"ringway.memory\":\"64\"}}",
+		"\"ringway.queues\":\"4\",\"ringway.learning\":\"on\",\"ringway.memory\":\"64\","
+		"\"ringway.offloads\":\"off\",\"ringway.rate\":\"rx:1g tx:50kfps\","
+		"\"ringway.burst\":\"rx:64k\",\"ringway.flood-rate\":\"1000\"}}",
 		0,
 		NULL
 	);
@@ -95,6 +97,10 @@ static void test_endpoint_recorded(void **state)
 	assert_int_equal(endpoint.memory_mib, 64);
 	assert_int_equal(endpoint.mac[5], 9);
 	assert_true(endpoint.learning);
+	assert_true(endpoint.no_offloads);
+	const struct port_limits limits = {
+		.rx_bps = 1000000000, .tx_fps = 50000, .rx_burst = 64000, .flood_fps = 1000};
+	assert_memory_equal(&endpoint.limits.values, &limits, sizeof(limits));
 	assert_false(endpoint.mac_given);
 }
 
@@ -198,6 +204,14 @@ static void test_endpoint_refusals(void **state)
 		{ENDPOINT_WITH(",\"ringway.mac\":\"02:00\""), "ringway.mac"},
 		{ENDPOINT_WITH(",\"ringway.learning\":\"yes\""), "learning"},
 		{ENDPOINT_WITH(",\"ringway.memory\":\"15\""), "memory"},
+		{ENDPOINT_WITH(",\"ringway.offloads\":\"no\""),
+		 "option 'ringway.offloads' is 'no'"},
+		{ENDPOINT_WITH(",\"ringway.rate\":\"fast\""),
+		 "option 'ringway.rate': rate 'fast' is malformed"},
+		{ENDPOINT_WITH(",\"ringway.burst\":\"1fps\""), "option 'ringway.burst': burst"},
+		{ENDPOINT_WITH(",\"ringway.flood-rate\":\"\""),
+		 "option 'ringway.flood-rate': flood"},
+		{ENDPOINT_WITH(",\"ringway.rates\":\"1\""), "'ringway.rates' is unknown"},
 		{INTERFACE_WITH("\"MacAddress\":\"02:00:00:00:00:02\""), "differ"},
 		{INTERFACE_WITH("\"MacAddress\":\"ff:ff:ff:ff:ff:ff\""), "multicast"},
 		{INTERFACE_WITH("\"MacAddress\":7"), "MacAddress"},

@@ -22,7 +22,8 @@ static void test_plan(void **state)
 		parse("{\"name\":\"gen\",\"image\":\"demo\",\"memory\":256,\"networks\":["
 		      "{\"network\":\"fast\",\"queues\":2,\"mac\":\"02:00:00:00:00:01\","
 		      "\"ip\":\"10.1.0.9\",\"learning\":true},"
-		      "{\"network\":\"other\",\"mac\":\"02:00:00:00:00:02\"}]}",
+		      "{\"network\":\"other\",\"mac\":\"02:00:00:00:00:02\",\"offloads\":false,"
+		      "\"limits\":{\"rx_bps\":1000,\"rx_burst\":9000,\"tx_fps\":7,\"flood_fps\":5}}]}",
 		      &plan,
 		      NULL),
 		0
@@ -50,7 +51,8 @@ static void test_plan(void **state)
 		"\"ringway.memory\":\"256\",\"ringway.name\":\"gen.fast\"}},{\"network\":"
 		"\"docker-other\",\"driver_opts\":{\"ringway.attach\":\"vhost\",\"ringway.key\":"
 		"\"00112233445566ff\",\"ringway.index\":\"1\",\"ringway.mac\":"
-		"\"02:00:00:00:00:02\",\"ringway.memory\":\"256\",\"ringway.name\":"
+		"\"02:00:00:00:00:02\",\"ringway.offloads\":\"off\",\"ringway.rate\":\"rx:1000bit tx:7fps\","
+		"\"ringway.burst\":\"rx:9000B\",\"ringway.flood-rate\":\"5fps\",\"ringway.memory\":\"256\",\"ringway.name\":"
 		"\"gen.other\"}}]}",
 		0,
 		NULL
@@ -76,6 +78,8 @@ static void test_refusals(void **state)
 		{"{\"networks\":[{\"network\":\"a\",\"ip\":\"10.0.0\"}]}", "10.0.0"},
 		{"{\"networks\":[{\"network\":\"a\"},{\"network\":\"a\"}]}", "twice"},
 		{"{\"networks\":[{\"queues\":1}]}", "network"},
+		{"{\"networks\":[{\"network\":\"a\",\"offloads\":\"off\"}]}", "offloads"},
+		{"{\"networks\":[{\"network\":\"a\",\"limits\":{\"tx_burst\":1}}]}", "has no rate"},
 		{"{\"memory\":3,\"networks\":[{\"network\":\"a\"}]}", "memory"},
 		{"{\"networks\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]}",
 		 "17 networks"},
