@@ -4,6 +4,7 @@
 #include "cli/cli.h"
 
 #include "base/cleanup.h"
+#include "base/portlimits.h"
 #include "cli/table.h"
 
 #include <errno.h>
@@ -40,6 +41,36 @@ int cli_number(
 	}
 	*ret_number = number;
 	return 0;
+}
+
+int cli_add_switch(struct cli *cli, const struct cli_args *args, const char *name, json_t *body)
+{
+	const char *text = cli_value(args, name);
+	if (!text)
+		return 0;
+	bool on = text[0] == '\0' || strcmp(text, "on") == 0;
+	if (!on && strcmp(text, "off") != 0) {
+		(void)cli_usage(cli, args->cmd, "--%s must be on or off, not '%s'", name, text);
+		return -EINVAL;
+	}
+	return json_object_set_new(body, name, json_boolean(on)) ? -ENOMEM : 0;
+}
+
+int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	static const char *const names[PORT_LIMITS_OPTION_COUNT] = {"rate", "burst", "flood-rate"};
+	struct port_limits_given given = {0};
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++) {
+		struct rwy_err err = {0};
+		const char *text = cli_value(args, names[i]);
+		if (!text || port_limits_parse((enum port_limits_option)i, text, &given, &err) == 0)
+			continue;
+		(void)cli_usage(cli, args->cmd, "--%s: %s", names[i], err.msg);
+		return -EINVAL;
+	}
+	if (!given.given)
+		return 0;
+	return json_object_set_new(body, "limits", port_limits_given_json(&given)) ? -ENOMEM : 0;
 }
 
 int cli_call(

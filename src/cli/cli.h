@@ -20,9 +20,11 @@ enum cli_status {
 
 // One option of a command; tables end with an empty one.
 struct cli_opt {
-	const char *name;  // Without "--".
-	char letter;	   // A short form, or 0.
-	const char *value; // What its value is called in the help; NULL: a flag.
+	const char *name; // Without "--".
+	char letter;	  // A short form, or 0.
+	// What its value is called in the help; NULL: a flag. "NAME..": it may be given several times, and has all of
+	// the values, with blanks between.
+	const char *value;
 	const char *help;
 };
 
@@ -48,6 +50,7 @@ struct cli_args {
 	const char *values[CLI_OPTS_MAX]; // By position in cmd->opts; NULL: not given.
 	char **names;			  // Ends with NULL.
 	int name_count;
+	char *joined[CLI_OPTS_MAX]; // The values of options that were given several times.
 };
 
 struct cli {
@@ -80,6 +83,14 @@ int cli_number(
 	const char *name,
 	long long *ret_number
 );
+
+// Adds "limits" to body, as --rate, --burst and --flood-rate say; nothing when none was given. 0, or -EINVAL with
+// the usage error said, or -ENOMEM.
+int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body);
+
+// Adds a boolean member, true for "on" (or a flag), when the option of this name was given. 0, -EINVAL with the usage error said,
+// or -ENOMEM.
+int cli_add_switch(struct cli *cli, const struct cli_args *args, const char *name, json_t *body);
 
 // client_call() on the API of cli->run_dir; failures are in cli->error.
 int cli_call(

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ringway port: add, ls, inspect, rm. One thread.
+// ringway port: add, set, ls, inspect, rm. One thread.
 #include "base/cleanup.h"
 #include "base/fields.h"
 #include "cli/cli.h"
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #define PREFIX "/v1/ports/"
+#define QUEUES_SHOWN 64 // More than a port has.
 
 // ringwayd has another working directory than this program. The caller frees the result.
 static char *absolute_path(const char *path)
@@ -18,19 +19,6 @@ static char *absolute_path(const char *path)
 	if (!here || asprintf(&absolute, "%s%s%s", here, here[0] ? "/" : "", path) < 0)
 		return NULL;
 	return absolute;
-}
-
-static int add_switch(struct cli *cli, const struct cli_args *args, json_t *body)
-{
-	const char *text = cli_value(args, "learning");
-	if (!text)
-		return 0;
-	bool on = text[0] == '\0' || strcmp(text, "on") == 0;
-	if (!on && strcmp(text, "off") != 0) {
-		(void)cli_usage(cli, args->cmd, "--learning must be on or off, not '%s'", text);
-		return -EINVAL;
-	}
-	return json_object_set_new(body, "learning", json_boolean(on));
 }
 
 static int add_path(const struct cli_args *args, json_t *body)
@@ -71,7 +59,9 @@ static int port_add(struct cli *cli, const struct cli_args *args)
 		return CLI_USAGE;
 	_cleanup_json_ json_t *body = make_request(args);
 	_cleanup_json_ json_t *port = NULL;
-	if (body && add_switch(cli, args, body))
+	if (body &&
+	    (cli_add_switch(cli, args, "learning", body) ||
+	     cli_add_switch(cli, args, "offloads", body) || cli_add_limits(cli, args, body)))
 		return CLI_USAGE;
 	if (body && cli_value(args, "queues"))
 		(void)json_object_set_new(body, "queues", json_integer(queues));
@@ -88,6 +78,55 @@ static int port_add(struct cli *cli, const struct cli_args *args)
 	return CLI_OK;
 }
 
+static int compare_cores(const void *a, const void *b)
+{
+	const int *x = a;
+	const int *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+// The CPUs in order, each once: "1,12".
+static void add_cores(struct table *table, int *cores, size_t count)
+{
+	char text[QUEUES_SHOWN * 12] = ""; // A number of 32 bits and a comma for each.
+	qsort(cores, count, sizeof(cores[0]), compare_cores);
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(text);
+		if (!i || cores[i] != cores[i - 1])
+			(void)snprintf( // It fits.
+				text + used,
+				sizeof(text) - used,
+				"%s%d",
+				used ? "," : "",
+				cores[i]
+			);
+	}
+	table_add(table, text);
+}
+
+// The CPUs of the workers that poll the port's queues, and how many of these are awake.
+static void add_polling(struct table *table, json_t *port)
+{
+	json_t *queues = json_object_get(port, "receive_queues");
+	int cores[QUEUES_SHOWN];
+	size_t count = 0;
+	size_t awake = 0;
+	json_t *queue;
+	size_t i;
+	json_array_foreach(queues, i, queue)
+	{
+		if (i == QUEUES_SHOWN)
+			break;
+		awake += json_is_true(json_object_get(queue, "awake"));
+		cores[count++] = (int)json_integer_value(json_object_get(queue, "core"));
+	}
+	add_cores(table, cores, count);
+	if (awake && awake < count)
+		table_addf(table, "%zu/%zu awake", awake, count);
+	else
+		table_add(table, !count ? "" : awake ? "awake" : "asleep");
+}
+
 static void add_row(struct table *table, json_t *port)
 {
 	table_add(table, cli_member(port, "name"));
@@ -99,6 +138,7 @@ static void add_row(struct table *table, json_t *port)
 		table, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(port, "queues"))
 	);
 	table_add(table, cli_member(port, "state"));
+	add_polling(table, port);
 	const char *path = cli_member(port, "socket");
 	table_add(table, path[0] ? path : cli_member(port, "connect"));
 }
@@ -106,7 +146,18 @@ static void add_row(struct table *table, json_t *port)
 static int port_ls(struct cli *cli, const struct cli_args *args)
 {
 	static const char *const titles[] = {
-		"NAME", "NETWORK", "ATTACH", "MAC", "IP", ">QUEUES", "STATE", "SOCKET", NULL};
+		"NAME",
+		"NETWORK",
+		"ATTACH",
+		"MAC",
+		"IP",
+		">QUEUES",
+		"STATE",
+		"CPUS",
+		"POLLING",
+		"SOCKET",
+		NULL,
+	};
 	const char *network = cli_value(args, "network");
 	_cleanup_json_ json_t *answer = NULL;
 	json_t *port;
@@ -127,6 +178,31 @@ static int port_ls(struct cli *cli, const struct cli_args *args)
 	return cli_print_table(cli, table);
 }
 
+static int port_set(struct cli *cli, const struct cli_args *args)
+{
+	_cleanup_free_ char *path = client_path(PREFIX, args->names[0], "");
+	_cleanup_json_ json_t *body = json_object();
+	_cleanup_json_ json_t *port = NULL;
+	if (!args->names[0][0])
+		return cli_usage(cli, args->cmd, "an empty name names nothing");
+	if (!path || !body) {
+		err_set(&cli->error, -ENOMEM, "cannot change a port: no memory");
+		return cli_fail(cli);
+	}
+	if (cli_add_limits(cli, args, body))
+		return CLI_USAGE;
+	if (!json_object_size(body))
+		return cli_usage(
+			cli, args->cmd, "nothing to set: give --rate, --burst or --flood-rate"
+		);
+	if (cli_call(cli, "PATCH", path, body, &port))
+		return cli_fail(cli);
+	if (cli_value(args, "json"))
+		return cli_print_json(cli, port);
+	(void)fprintf(cli->out, "%s\n", args->names[0]);
+	return CLI_OK;
+}
+
 static int port_inspect(struct cli *cli, const struct cli_args *args)
 {
 	_cleanup_json_ json_t *port = NULL;
@@ -140,6 +216,17 @@ static int port_rm(struct cli *cli, const struct cli_args *args)
 	return cli_remove_each(cli, args, PREFIX);
 }
 
+// clang-format off
+#define LIMIT_OPTS \
+	{"rate", 0, "RATE..", "limit it: 100M is bits/s, 50kfps frames/s"}, \
+	{"burst", 0, "SIZE..", "what may go at once: 64k is bytes; 256frames"}, \
+	{"flood-rate", 0, "N", "frames/s that it may send to all or to unknown addresses"}
+// clang-format on
+
+static const char limit_help[] =
+	"A limit is for both directions, or for one with rx: or tx: in front (rx:100M). rx is what\n"
+	"the switch takes from the port, tx what it delivers to it. 'none' takes a limit away.\n";
+
 static const struct cli_opt add_opts[] = {
 	{"network", 0, "NET", "the network that it joins"},
 	{"attach", 0, "HOW", "how its user reaches it: vhost"},
@@ -147,8 +234,16 @@ static const struct cli_opt add_opts[] = {
 	{"ip", 0, "CIDR", "its user's address, as 10.77.0.9/24; only noted"},
 	{"queues", 0, "N", "queue pairs, 1 to 16 (default: 1)"},
 	{"learning", 0, "on|off", "accept and learn other source addresses"},
+	{"offloads", 0, "on|off", "offer checksum and segmentation offloads (default: on)"},
+	LIMIT_OPTS,
 	{"connect", 0, "PATH", "connect to this socket instead of listening on one"},
 	{"json", 0, NULL, "print the new port as JSON"},
+	{0},
+};
+
+static const struct cli_opt set_opts[] = {
+	LIMIT_OPTS,
+	{"json", 0, NULL, "print the port as JSON"},
 	{0},
 };
 
@@ -172,7 +267,16 @@ const struct cli_cmd port_cmds[] = {
 	 1,
 	 port_add,
 	 false,
-	 NULL},
+	 limit_help},
+	{"port set",
+	 "NAME [--rate RATE] [--burst SIZE] [--flood-rate N]",
+	 "Change a port's limits while it is connected.",
+	 set_opts,
+	 1,
+	 1,
+	 port_set,
+	 false,
+	 limit_help},
 	{"port ls",
 	 "[--network NET] [--json]",
 	 "List the ports.",

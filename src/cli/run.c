@@ -27,6 +27,13 @@ static json_t *make_network(const struct run_line *line, size_t index)
 	);
 	if (body && (network->queues || line->queues))
 		(void)json_object_set_new(body, "queues", json_integer(queues));
+	if (body && network->offloads)
+		(void)json_object_set_new(
+			body, "offloads", json_boolean(strcmp(network->offloads, "on") == 0)
+		);
+	const struct port_limits_given limits = run_network_limits(network);
+	if (body && limits.given)
+		(void)json_object_set_new(body, "limits", port_limits_given_json(&limits));
 	if (body && network->learning)
 		(void)json_object_set_new(
 			body, "learning", json_boolean(strcmp(network->learning, "on") == 0)
@@ -323,7 +330,8 @@ const struct cli_cmd run_cmds[] = {
 	 CLI_ANY,
 	 run_container,
 	 true,
-	 "options of a network: mac=MAC ip=IP queues=N learning=on|off\n"
+	 "options of a network: mac=MAC ip=IP queues=N learning=on|off offloads=on|off\n"
+	 "    rate=[rx:|tx:]RATE burst=[rx:|tx:]SIZE flood-rate=N (see 'ringway port add --help')\n"
 	 "All other options are docker run's; the program is RINGWAY_DOCKER or docker.\n"},
 	{0},
 };

@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "base/portlimits.h"
 #include "cli/strv.h"
 
 #include <stdbool.h>
@@ -18,6 +19,9 @@ struct run_network {
 	char *ip;
 	char *queues;
 	char *learning;
+	char *offloads;
+	char *limits
+		[PORT_LIMITS_OPTION_COUNT]; // rate=, burst= and flood-rate=, of several with blanks between.
 	struct strv fields;	 // Docker's own fields of --network that are passed on: "alias=x".
 	struct strv driver_opts; // "K=V"
 };
@@ -63,6 +67,9 @@ void run_line_fini(struct run_line *line);
 
 // Adds docker's options as words; `create`: only those that docker create knows.
 void run_line_options(const struct run_line *line, bool create, struct strv *ret_words);
+
+// The limits that a network's options give. run_line_parse() has checked them.
+struct port_limits_given run_network_limits(const struct run_network *network);
 
 // What a network's --queues or queues= says, 0 when nothing does. run_line_parse() has checked it.
 long run_network_queues(const struct run_line *line, size_t index);

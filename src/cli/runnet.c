@@ -55,6 +55,27 @@ static bool is_docker_field(const char *key)
 	return false;
 }
 
+// -1: the key is no limit's.
+static int limit_option(const char *key)
+{
+	static const char *const keys[PORT_LIMITS_OPTION_COUNT] = {"rate", "burst", "flood-rate"};
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++)
+		if (strcmp(keys[i], key) == 0)
+			return i;
+	return -1;
+}
+
+static int add_limit(char **member, const char *value, struct rwy_err *err)
+{
+	char *joined = NULL;
+	const char *before = *member ? *member : "";
+	if (asprintf(&joined, "%s%s%s", before, *before ? " " : "", value) < 0)
+		return no_memory(err);
+	free(*member);
+	*member = joined;
+	return 0;
+}
+
 // `field` is "key=value"; its '=' becomes the key's end.
 static int take_pair(struct run_network *network, char *field, struct rwy_err *err)
 {
@@ -70,6 +91,11 @@ static int take_pair(struct run_network *network, char *field, struct rwy_err *e
 		return set_once(&network->queues, field, value, err);
 	if (strcmp(field, "learning") == 0)
 		return set_once(&network->learning, field, value, err);
+	if (strcmp(field, "offloads") == 0)
+		return set_once(&network->offloads, field, value, err);
+	int limit = limit_option(field);
+	if (limit >= 0)
+		return add_limit(&network->limits[limit], value, err);
 	if (strcmp(field, "driver-opt") == 0)
 		strv_add(&network->driver_opts, value);
 	else if (is_docker_field(field))
@@ -129,11 +155,45 @@ static int check_queues(const char *text, struct rwy_err *err)
 	return 0;
 }
 
+static int check_on_off(const char *name, const char *text, struct rwy_err *err)
+{
+	if (!text || strcmp(text, "on") == 0 || strcmp(text, "off") == 0)
+		return 0;
+	return err_set(err, -EINVAL, "%s must be on or off, not '%s'", name, text);
+}
+
+static int parse_limits(
+	const struct run_network *network,
+	struct port_limits_given *given,
+	struct rwy_err *err
+)
+{
+	int r = 0;
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT && !r; i++)
+		if (network->limits[i])
+			r = port_limits_parse(
+				(enum port_limits_option)i, network->limits[i], given, err
+			);
+	return r;
+}
+
+struct port_limits_given run_network_limits(const struct run_network *network)
+{
+	struct port_limits_given given = {0};
+	(void)parse_limits(network, &given, NULL); // Checked before.
+	return given;
+}
+
 static int check_network(const struct run_network *network, struct rwy_err *err)
 {
-	const char *learning = network->learning;
-	if (learning && strcmp(learning, "on") != 0 && strcmp(learning, "off") != 0)
-		return err_set(err, -EINVAL, "learning must be on or off, not '%s'", learning);
+	struct port_limits_given given = {0};
+	int r = check_on_off("learning", network->learning, err);
+	if (!r)
+		r = check_on_off("offloads", network->offloads, err);
+	if (!r)
+		r = parse_limits(network, &given, err);
+	if (r)
+		return r;
 	return network->queues ? check_queues(network->queues, err) : 0;
 }
 
@@ -179,6 +239,9 @@ void run_network_fini(struct run_network *network)
 	free(network->ip);
 	free(network->queues);
 	free(network->learning);
+	free(network->offloads);
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++)
+		free(network->limits[i]);
 	strv_fini(&network->fields);
 	strv_fini(&network->driver_opts);
 }

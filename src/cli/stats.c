@@ -13,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#define WIDE_ENOUGH 1024 // For 24 reasons with their counts.
 #define INTERVAL_MIN 0.1
 #define INTERVAL_MAX 86400.0
 
@@ -48,7 +49,7 @@ static void add_head(struct table *table, json_t *port)
 // "full 12, source 3", or nothing.
 static void add_reasons(struct table *table, json_t *port)
 {
-	char text[256] = "";
+	char text[WIDE_ENOUGH] = "";
 	const char *reason;
 	json_t *count;
 	json_object_foreach(json_object_get(port, "drops"), reason, count)
@@ -102,6 +103,44 @@ static int print_totals(struct cli *cli, json_t *stats)
 	return cli_print_table(cli, table);
 }
 
+static void add_number(struct table *table, json_t *object, const char *name)
+{
+	table_addf(
+		table, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(object, name))
+	);
+}
+
+static int print_worker_totals(struct cli *cli, json_t *stats)
+{
+	static const char *const titles[] = {
+		">WORKER'S CPU", ">QUEUES", ">AWAKE", ">SLEEPS", ">FRAMES", NULL};
+	json_t *workers = json_object_get(json_object_get(stats, "switch"), "workers");
+	_cleanup_table_ struct table *table = table_new(titles);
+	json_t *worker;
+	size_t i;
+	json_array_foreach(workers, i, worker)
+	{
+		if (!table)
+			break;
+		add_number(table, worker, "core");
+		add_number(table, worker, "queues");
+		add_number(table, worker, "awake");
+		add_total(table, worker, NULL, "sleeps");
+		add_total(table, worker, NULL, "frames");
+	}
+	(void)fputc('\n', cli->out);
+	return cli_print_table(cli, table);
+}
+
+static int show_totals(struct cli *cli, const struct cli_args *args, json_t *stats)
+{
+	int status = print_totals(cli, stats);
+	// Workers serve all ports, so they say little about one.
+	if (status == CLI_OK && !args->name_count)
+		status = print_worker_totals(cli, stats);
+	return status;
+}
+
 static void print_workers(struct cli *cli, json_t *before, json_t *after)
 {
 	json_t *workers = json_object_get(json_object_get(after, "switch"), "workers");
@@ -119,9 +158,13 @@ static void print_workers(struct cli *cli, json_t *before, json_t *after)
 		if (busy >= 0)
 			(void)fprintf(
 				cli->out,
-				", worker on core %" JSON_INTEGER_FORMAT " busy %.0f %%",
+				", worker on core %" JSON_INTEGER_FORMAT
+				" busy %.0f %%, %" JSON_INTEGER_FORMAT " of %" JSON_INTEGER_FORMAT
+				" queues awake",
 				core,
-				busy
+				busy,
+				json_integer_value(json_object_get(worker, "awake")),
+				json_integer_value(json_object_get(worker, "queues"))
 			);
 	}
 	(void)fputs("; Gbit/s counts frame bytes\n", cli->out);
@@ -256,7 +299,7 @@ static int stats_show(struct cli *cli, const struct cli_args *args)
 		return watch_stats(cli, args, watch);
 	if (get_stats(cli, args, &stats))
 		return cli_fail(cli);
-	return watch.json ? cli_print_json(cli, stats) : print_totals(cli, stats);
+	return watch.json ? cli_print_json(cli, stats) : show_totals(cli, args, stats);
 }
 
 static const struct cli_opt stats_opts[] = {

@@ -3,6 +3,7 @@
 // of the nouns. Also writes the help, from the same tables. One thread.
 #include "cli/cli.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,17 +206,38 @@ static int check_names(struct cli *cli, const struct cli_args *args)
 	return CLI_OK;
 }
 
-// argv[0] is the last word of the command's name.
-static int run_command(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv)
+static bool is_many(const struct cli_opt *opt)
 {
-	struct cli_args args = {.cmd = cmd};
+	size_t length = opt->value ? strlen(opt->value) : 0;
+	return length > 2 && strcmp(opt->value + length - 2, "..") == 0;
+}
+
+static int take_value(struct cli *cli, struct cli_args *args, size_t index, const char *value)
+{
+	char *joined = NULL;
+	const char *before = args->values[index];
+	if (!before || !is_many(&args->cmd->opts[index])) {
+		args->values[index] = value;
+		return 0;
+	}
+	if (asprintf(&joined, "%s %s", before, value) < 0)
+		return err_set(&cli->error, -ENOMEM, "cannot read the command line: no memory");
+	free(args->joined[index]);
+	args->values[index] = args->joined[index] = joined;
+	return 0;
+}
+
+// argv[0] is the last word of the command's name.
+static int parse_and_run(struct cli *cli, struct cli_args *args, int argc, char **argv)
+{
+	const struct cli_cmd *cmd = args->cmd;
 	struct getopt_tables tables;
 	int found;
 
 	if (cmd->raw) {
-		args.names = argv + 1;
-		args.name_count = argc - 1;
-		return cmd->run(cli, &args);
+		args->names = argv + 1;
+		args->name_count = argc - 1;
+		return cmd->run(cli, args);
 	}
 	make_tables(cmd, &tables);
 	optind = 0; // The GNU way to start anew.
@@ -228,13 +250,22 @@ static int run_command(struct cli *cli, const struct cli_cmd *cmd, int argc, cha
 			return cli_help(cli, cmd);
 		if (index == tables.own_count)
 			cli->run_dir = optarg;
-		else
-			args.values[index] = optarg ? optarg : "";
+		else if (take_value(cli, args, index, optarg ? optarg : ""))
+			return cli_fail(cli);
 	}
-	args.names = argv + optind;
-	args.name_count = argc - optind;
-	int status = check_names(cli, &args);
-	return status ? status : cmd->run(cli, &args);
+	args->names = argv + optind;
+	args->name_count = argc - optind;
+	int status = check_names(cli, args);
+	return status ? status : cmd->run(cli, args);
+}
+
+static int run_command(struct cli *cli, const struct cli_cmd *cmd, int argc, char **argv)
+{
+	struct cli_args args = {.cmd = cmd};
+	int status = parse_and_run(cli, &args, argc, argv);
+	for (size_t i = 0; i < CLI_OPTS_MAX; i++)
+		free(args.joined[i]);
+	return status;
 }
 
 // Takes the options before the command. Returns how many words they are, or a negative exit status

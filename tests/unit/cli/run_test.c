@@ -115,7 +115,7 @@ static void test_one_network(void **state)
 	scene_open(&s, one, "7");
 	shell_run(
 		&s.shell,
-		"run --network fast,queues=2,learning=off --queues 3 --rm --name gen img x"
+		"run --network fast,queues=2,learning=off,rate=rx:1k,offloads=off,rate=tx:5fps,burst=rx:9 --queues 3 --rm --name gen img x"
 	);
 	assert_int_equal(s.shell.status, 7);
 	assert_docker(&s, "run --rm --name gen " RUN_REST);
@@ -123,7 +123,7 @@ static void test_one_network(void **state)
 	assert_string_equal(
 		log,
 		"POST /v1/containers {\"name\":\"gen\",\"image\":\"img\",\"networks\":"
-		"[{\"network\":\"fast\",\"queues\":2,\"learning\":false}]}\n"
+		"[{\"network\":\"fast\",\"queues\":2,\"offloads\":false,\"limits\":{\"rx_bps\":1000,\"rx_burst\":9,\"tx_fps\":5},\"learning\":false}]}\n"
 		"POST /v1/containers/00aa/settle {}\n"
 	);
 	scene_close(&s);

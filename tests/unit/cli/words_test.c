@@ -38,6 +38,20 @@ static const struct {
 	{"port add p --network n", "ringway port add: --attach is missing"},
 	{"port add p --network n --attach vhost --queues x", "--queues must be a whole number"},
 	{"port add p --network n --attach vhost --learning x", "--learning must be on or off"},
+	{"port add p --network n --attach vhost --offloads x", "--offloads must be on or off"},
+	{"port add p --network n --attach vhost --rate fast",
+	 "ringway port add: --rate: rate 'fast' is malformed: write it like 100M"},
+	{"port add p --network n --attach vhost --rate 1 --rate rx:2", "'rx:2' says again"},
+	{"port add p --network n --attach vhost --burst 1fps",
+	 "--burst: burst '1fps' is malformed"},
+	{"port add p --network n --attach vhost --flood-rate rx:1", "--flood-rate: flood rate"},
+	{"port set", "ringway port set: a name is missing"},
+	{"port set p", "nothing to set: give --rate, --burst or --flood-rate"},
+	{"port set p --rate x", "ringway port set: --rate: rate 'x' is malformed"},
+	{"port set '' --rate 1", "an empty name"},
+	{"run --network a,rate=x img", "ringway run: rate 'x' is malformed"},
+	{"run --network a,burst=1,burst=2 img", "burst '2' says again"},
+	{"run --network a,offloads=no img", "offloads must be on or off, not 'no'"},
 	{"port ls --network", "option '--network' needs a value"},
 	{"port inspect a b", "'b' is one word too many"},
 	{"port rm", "ringway port rm: a name is missing"},
@@ -90,6 +104,7 @@ static void test_nobody_there(void **state)
 		"port ls",
 		"port inspect p",
 		"port rm p",
+		"port set p --rate 1",
 		"run --network a img",
 		"run --network a --dry-run img",
 		"stop a",
@@ -266,6 +281,40 @@ static void test_network(void **state)
 	       "DELETE /v1/networks/gone\nDELETE /v1/networks/fast\n");
 }
 
+#define QUEUES_OF(name, queues)                                                                \
+	"{\"name\":\"" name "\",\"network\":\"n\",\"attach\":\"vhost\",\"state\":\"running\"," \
+	"\"receive_queues\":" queues "}"
+
+static void test_port_limits(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"POST", "/v1/ports", 201, "{\"name\":\"p\",\"socket\":\"/s\"}"},
+		{"PATCH", "/v1/ports/p%2Fq", 200, "{\"name\":\"p/q\"}"},
+		{0},
+	};
+	expect(replies,
+	       "port add p --network n --attach vhost --rate rx:100M --offloads off --rate tx:1G "
+	       "--rate=50kfps --burst 64k --flood-rate 1000 --burst flood:9frames",
+	       0,
+	       "/s\n",
+	       "POST /v1/ports {\"name\":\"p\",\"network\":\"n\",\"attach\":\"vhost\","
+	       "\"offloads\":false,\"limits\":{\"rx_bps\":100000000,\"rx_burst\":64000,"
+	       "\"rx_fps\":50000,\"tx_bps\":1000000000,\"tx_burst\":64000,\"tx_fps\":50000,"
+	       "\"flood_fps\":1000,\"flood_burst\":9}}\n");
+	// What is taken away is said; what is not given stays.
+	expect(replies,
+	       "port set p/q --rate rx:none --rate tx:5",
+	       0,
+	       "p/q\n",
+	       "PATCH /v1/ports/p%2Fq {\"limits\":{\"rx_bps\":0,\"rx_fps\":0,\"tx_bps\":5}}\n");
+	// An option that is no list has its last value.
+	expect(replies,
+	       "port set p/q --flood-rate 1 --flood-rate 2 --json",
+	       0,
+	       "{\n  \"name\": \"p/q\"\n}\n",
+	       "PATCH /v1/ports/p%2Fq {\"limits\":{\"flood_fps\":2}}\n");
+}
+
 static void test_port(void **state)
 {
 	static const struct fake_reply replies[] = {
@@ -279,7 +328,12 @@ static void test_port(void **state)
 		 200,
 		 "{\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"attach\":\"vhost\","
 		 "\"mac\":\"02:00:00:00:00:01\",\"queues\":2,\"state\":\"waiting\","
-		 "\"connect\":\"/x.sock\"}]}"},
+		 "\"connect\":\"/x.sock\"}," QUEUES_OF("q", "[]") ","
+		 QUEUES_OF("r", "[{\"pair\":0,\"core\":12,\"awake\":true}]") ","
+		 QUEUES_OF("s", "[{\"pair\":0,\"core\":12,\"awake\":false},"
+		 "{\"pair\":1,\"core\":1,\"awake\":false},{\"pair\":2,\"core\":12,\"awake\":false}]") ","
+		 QUEUES_OF("t", "[{\"pair\":0,\"core\":1,\"awake\":true},"
+		 "{\"pair\":1,\"core\":2,\"awake\":false}]") "]}"},
 		{"GET", "/v1/ports/p", 200, "{\"name\":\"p\",\"stats\":{\"dropped\":7}}"},
 		{0},
 	};
@@ -294,8 +348,12 @@ static void test_port(void **state)
 	expect(replies,
 	       "port ls",
 	       0,
-	       "NAME  NETWORK  ATTACH  MAC                IP  QUEUES  STATE    SOCKET\n"
-	       "p     fast     vhost   02:00:00:00:00:01  -        2  waiting  /x.sock\n",
+	       "NAME  NETWORK  ATTACH  MAC                IP  QUEUES  STATE    CPUS  POLLING    SOCKET\n"
+	       "p     fast     vhost   02:00:00:00:00:01  -        2  waiting  -     -          /x.sock\n"
+	       "q     n        vhost   -                  -        0  running  -     -          -\n"
+	       "r     n        vhost   -                  -        0  running  12    awake      -\n"
+	       "s     n        vhost   -                  -        0  running  1,12  asleep     -\n"
+	       "t     n        vhost   -                  -        0  running  1,2   1/2 awake  -\n",
 	       "GET /v1/ports\n");
 	expect(replies,
 	       "port ls --network a/b --json",
@@ -378,15 +436,17 @@ static void test_version(void **state)
 	       "GET /v1/version\n");
 }
 
-#define STATS(time, frames)                                                                                    \
-	"{\"time_ns\":" time ",\"tsc_hz\":1000000000,\"switch\":{\"pid\":8,\"cpu_ns\":" time                   \
-	",\"workers\":[{\"core\":3,\"busy_cycles\":" time                                                      \
-	"}]},\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"state\":\"running\",\"rx\":{\"frames\":" frames \
-	",\"bytes\":125000000},\"tx\":{\"frames\":5,\"bytes\":640},\"drops\":{\"full\":12,"                    \
+#define STATS(time, frames)                                                                                      \
+	"{\"time_ns\":" time ",\"tsc_hz\":1000000000,\"switch\":{\"pid\":8,\"cpu_ns\":" time                     \
+	",\"workers\":[{\"core\":3,\"queues\":4,\"awake\":2,\"sleeps\":7,\"frames\":12345,\"busy_cycles\":" time \
+	"}]},\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"state\":\"running\",\"rx\":{\"frames\":" frames   \
+	",\"bytes\":125000000},\"tx\":{\"frames\":5,\"bytes\":640},\"drops\":{\"full\":12,"                      \
 	"\"source\":0,\"other\":20000},\"dropped\":20012}]}"
 
 static void test_stats(void **state)
 {
+	static const struct fake_reply one_sample[] = {
+		{"GET", "/v1/stats", 200, STATS("1000000000", "10")}, {0}};
 	static const struct fake_reply replies[] = {
 		{"GET", "/v1/stats?port=p", 200, STATS("1", "20000")},
 		{"GET", "/v1/stats", 200, STATS("1000000000", "10")},
@@ -400,10 +460,20 @@ static void test_stats(void **state)
 	       "p     fast     running      20.0k      125M          5       640    20.0k  full 12, "
 	       "other 20.0k\n",
 	       "GET /v1/stats?port=p\n");
+	expect(one_sample,
+	       "stats",
+	       0,
+	       "PORT  NETWORK  STATE    RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPPED  WHY\n"
+	       "p     fast     running         10      125M          5       640    20.0k  full 12, "
+	       "other 20.0k\n"
+	       "\n"
+	       "WORKER'S CPU  QUEUES  AWAKE  SLEEPS  FRAMES\n"
+	       "           3       4      2       7   12.3k\n",
+	       "GET /v1/stats\n");
 	expect(replies,
 	       "stats --watch --count 1 --interval 0.1",
 	       0,
-	       "switch: CPU 100 %, worker on core 3 busy 100 %; Gbit/s counts frame bytes\n"
+	       "switch: CPU 100 %, worker on core 3 busy 100 %, 2 of 4 queues awake; Gbit/s counts frame bytes\n"
 	       "PORT  NETWORK  STATE    RX FRAMES/S  RX GBIT/S  TX FRAMES/S  TX GBIT/S  DROPS/S\n"
 	       "p     fast     running        20.0k      0.000            0      0.000        0\n",
 	       "GET /v1/stats\nGET /v1/stats\n");
@@ -444,6 +514,7 @@ int main(void)
 		cmocka_unit_test(test_not_there_yet),
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_port_limits),
 		cmocka_unit_test(test_port_connects_to_an_absolute_path),
 		cmocka_unit_test(test_ps),
 		cmocka_unit_test(test_ps_without_engine_shows_all),
