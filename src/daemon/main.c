@@ -170,7 +170,12 @@ static int start_daemon(struct program *p, struct rwy_err *err)
 		.run_dir = p->run_dir,
 		.state_dir = o->state_dir,
 		.preload = o->preload,
-		.spawn = {o->switch_binary, o->switch_cores, o->switch_user},
+		.spawn =
+			{.binary = o->switch_binary,
+			 .cores = o->switch_cores,
+			 .poll = o->switch_poll,
+			 .quiet = o->switch_quiet,
+			 .user = o->switch_user},
 		.loop = p->loop,
 	};
 	return daemon_start(&config, &p->daemon, err);

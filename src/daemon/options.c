@@ -2,6 +2,8 @@
 // argp's table of ringwayd's options, and their defaults. Main thread.
 #include "daemon/options.h"
 
+#include "daemon/model/cores.h"
+
 #include <argp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,11 +12,15 @@
 
 const char *argp_program_version = "ringwayd " RINGWAY_VERSION;
 
+#define QUIET_MAX 1000000 // Microseconds.
+
 enum {
 	OPT_RUN_DIR = 256,
 	OPT_STATE_DIR,
 	OPT_SWITCH_BINARY,
 	OPT_SWITCH_CORES,
+	OPT_SWITCH_POLL,
+	OPT_SWITCH_QUIET,
 	OPT_SWITCH_USER,
 	OPT_PRELOAD,
 	OPT_DOCKER_NAME,
@@ -28,7 +34,24 @@ static const struct argp_option option_table[] = {
 	{"run-dir", OPT_RUN_DIR, "DIR", 0, "Sockets (default: /run/ringway)", 0},
 	{"state-dir", OPT_STATE_DIR, "DIR", 0, "Database (default: /var/lib/ringway)", 0},
 	{"switch-binary", OPT_SWITCH_BINARY, "FILE", 0, "The switch to start", 1},
-	{"switch-cores", OPT_SWITCH_CORES, "LIST", 0, "CPUs for the switch, as its --cores", 1},
+	{"switch-cores",
+	 OPT_SWITCH_CORES,
+	 "LIST",
+	 0,
+	 "CPUs of the switch's workers, like 2 or 1,3-5 (default: the last one allowed)",
+	 1},
+	{"switch-poll",
+	 OPT_SWITCH_POLL,
+	 "HOW",
+	 0,
+	 "How queues are polled: always, or adaptive: quiet ones sleep (default)",
+	 1},
+	{"switch-quiet",
+	 OPT_SWITCH_QUIET,
+	 "USEC",
+	 0,
+	 "How long a queue is polled without frames before it sleeps (default: the switch's)",
+	 1},
 	{"switch-user",
 	 OPT_SWITCH_USER,
 	 "NAME",
@@ -73,6 +96,10 @@ static const char **text_option(struct options *options, int key)
 		return &options->switch_binary;
 	case OPT_SWITCH_CORES:
 		return &options->switch_cores;
+	case OPT_SWITCH_POLL:
+		return &options->switch_poll;
+	case OPT_SWITCH_QUIET:
+		return &options->switch_quiet;
 	case OPT_SWITCH_USER:
 		return &options->switch_user;
 	case OPT_PRELOAD:
@@ -86,6 +113,42 @@ static const char **text_option(struct options *options, int key)
 	default:
 		return NULL;
 	}
+}
+
+// Ends the program where a value makes no sense: the switch would end again and again.
+static void check_switch_options(const struct options *options, const struct argp_state *state)
+{
+	struct rwy_err err = {0};
+	const char *poll = options->switch_poll;
+	const char *quiet = options->switch_quiet;
+	if (options->switch_cores && cores_check(options->switch_cores, &err))
+		argp_failure(
+			state,
+			2,
+			0,
+			"--switch-cores: %s%s%s%s",
+			err.msg,
+			err.hint[0] ? " (" : "",
+			err.hint,
+			err.hint[0] ? ")" : ""
+		);
+	if (poll && strcmp(poll, "always") != 0 && strcmp(poll, "adaptive") != 0)
+		argp_failure(
+			state, 2, 0, "--switch-poll must be always or adaptive, not '%s'", poll
+		);
+	if (!quiet)
+		return;
+	char *end = NULL;
+	long usec = quiet[0] >= '0' && quiet[0] <= '9' ? strtol(quiet, &end, 10) : -1;
+	if (usec < 0 || usec > QUIET_MAX || *end)
+		argp_failure(
+			state,
+			2,
+			0,
+			"--switch-quiet must be 0 to %d microseconds, not '%s'",
+			QUIET_MAX,
+			quiet
+		);
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -104,6 +167,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 	if (key == OPT_LOG_LEVEL)
 		return set_log_level(options, arg, state);
+	if (key == ARGP_KEY_END) {
+		check_switch_options(options, state);
+		return 0;
+	}
 	if (key == ARGP_KEY_ARG)
 		argp_error(state, "unexpected argument '%s'", arg); // Ends the program.
 	return ARGP_ERR_UNKNOWN;

@@ -12,6 +12,8 @@ struct options {
 	const char *state_dir;
 	const char *switch_binary;
 	const char *switch_cores; // NULL: the switch chooses.
+	const char *switch_poll;  // "always", "adaptive" or NULL: the switch chooses.
+	const char *switch_quiet; // Microseconds, or NULL: the switch chooses.
 	const char *switch_user;
 	const char *preload;
 	const char *docker_name;

@@ -21,7 +21,7 @@
 #define SPAWN_LISTEN_FD 3 // sd_listen_fds(3): SD_LISTEN_FDS_START.
 #define SPAWN_FD_LOW 16	  // Ours move up here, out of the way of descriptor 3.
 #define SPAWN_ENV_MAX 256
-#define SPAWN_ARGS_MAX 4
+#define SPAWN_ARGS_MAX 8 // The name, three options with values, NULL.
 #define SPAWN_PID_DIGITS 11
 
 // All that the child needs, made before the fork.
@@ -108,9 +108,13 @@ static void fill_args(struct spawn *spawn, const struct spawn_config *config)
 {
 	size_t count = 0;
 	spawn->args[count++] = "ringway-switch";
-	if (config->cores) {
-		spawn->args[count++] = "--cores";
-		spawn->args[count++] = config->cores;
+	const char *const options[][2] = {
+		{"--cores", config->cores}, {"--poll", config->poll}, {"--quiet", config->quiet}};
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (!options[i][1])
+			continue;
+		spawn->args[count++] = options[i][0];
+		spawn->args[count++] = options[i][1];
 	}
 }
 

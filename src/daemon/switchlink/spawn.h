@@ -9,6 +9,8 @@
 struct spawn_config {
 	const char *binary;
 	const char *cores; // --cores of the switch, or NULL.
+	const char *poll;  // --poll, or NULL.
+	const char *quiet; // --quiet, or NULL.
 	const char *user;  // Falls back to nobody, with a warning.
 };
 
