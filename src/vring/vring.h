@@ -175,7 +175,8 @@ bool vring_has_work(const struct vring *ring);
 // before the fault are still returned, and nothing is taken afterwards. A burst must be finished
 // with vring_complete() before the next take, also one without frames: its chains may all have been
 // dropped (ring->taken_count says how many chains it is). Looks at FRAME_SEGS_MAX descriptors at most, of
-// all chains together, and ends the burst there.
+// all chains together, and ends the burst there; only of a packed ring a longer chain is followed to its end, since
+// the next one lies behind it.
 uint32_t vring_take(
 	struct vring *ring,
 	struct frame_burst *burst,
@@ -183,8 +184,8 @@ uint32_t vring_take(
 	uint64_t ret_drops[VRING_DROP_COUNT]
 );
 
-// Gives every chain of the last take back to the front end, in available order (virtio 1.1, 2.6.8),
-// and shows it. The destinations of the burst must have been shown before (vring_show): a crash
+// Gives every chain of the last take back to the front end, in available order (virtio 1.1, 2.6.8 and 2.7.8; with
+// VIRTIO_F_IN_ORDER as one batch, 2.6.9 and 2.7.9), and shows it. The destinations of the burst must have been shown before (vring_show): a crash
 // between the two repeats frames and never loses one.
 void vring_complete(struct vring *ring);
 
