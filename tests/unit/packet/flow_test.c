@@ -70,6 +70,25 @@ static void test_ipv4_parts(void **state)
 	}
 }
 
+// Tags and options do not make a flow another one.
+static void test_same_behind_tags(void **state)
+{
+	uint8_t head[128];
+	uint32_t hash[4];
+
+	for (uint32_t proto = 0; proto < 256; proto++) {
+		for (uint32_t tags = 0; tags <= 2; tags++) {
+			make_ipv4(head, tags, (uint8_t)proto);
+			hash[tags] = flow_hash(head, FRAME_HEAD_SIZE);
+		}
+		uint32_t ip = make_ipv4(head, 0, (uint8_t)proto);
+		head[ip] = 0x46;
+		hash[3] = flow_hash(head, FRAME_HEAD_SIZE);
+		for (uint32_t i = 1; i < 4; i++)
+			assert_int_equal(hash[i], hash[0]);
+	}
+}
+
 static void test_ipv4_options(void **state)
 {
 	uint8_t head[128];
@@ -196,6 +215,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_ipv4_parts),
 		cmocka_unit_test(test_ipv4_options),
+		cmocka_unit_test(test_same_behind_tags),
 		cmocka_unit_test(test_ipv6_parts),
 		cmocka_unit_test(test_fragments),
 		cmocka_unit_test(test_other),
