@@ -149,7 +149,7 @@ static void undo(struct flow *flow, uint32_t expected_before, uint64_t shown_bef
 
 void flow_move(struct flow *flow)
 {
-	struct flow_item *items[FRAME_BURST_MAX];
+	struct flow_item *items[FRAME_BURST_MAX] = {NULL};
 	uint32_t expected = flow_fifo_count(&flow->expected);
 	bool dies = flow->crashes && flow_below(flow, 16) == 0;
 	enum crash where = dies ? flow_below(flow, CRASH_COUNT) : CRASH_NONE;
