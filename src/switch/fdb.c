@@ -5,11 +5,11 @@
 
 #include <rte_errno.h>
 #include <rte_hash.h>
-#include <rte_hash_crc.h>
 #include <rte_rcu_qsbr.h>
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 _Static_assert(FDB_CACHE_SIZE == 1 << 9, "fdb_cache_slot() keeps 9 bits");
 _Static_assert(WIRE_NETWORKS_MAX <= UINT16_MAX, "fdb_key() keeps 16 bits of a network's slot");
@@ -21,13 +21,26 @@ struct fdb {
 	uint32_t count;
 };
 
+// Of a key. Not rte_hash_crc, which executes SSE4.2's instruction wherever it was compiled for x86. rte_hash uses all bits
+// of the result, so each one depends on all bytes of the address.
+static uint32_t hash_key(const void *key, uint32_t size, uint32_t seed)
+{
+	uint64_t word;
+
+	memcpy(&word, key, sizeof(word));
+	word ^= seed;
+	word = (word ^ word >> 32) * 0x9e3779b97f4a7c15ull;
+	word = (word ^ word >> 29) * 0xbf58476d1ce4e5b9ull;
+	return (uint32_t)(word >> 32);
+}
+
 struct fdb *fdb_new(struct rte_rcu_qsbr *qsbr, struct rwy_err *err)
 {
 	struct rte_hash_parameters params = {
 		.name = "fdb",
 		.entries = FDB_ENTRIES_MAX,
 		.key_len = sizeof(uint64_t),
-		.hash_func = rte_hash_crc,
+		.hash_func = hash_key,
 		.socket_id = (int)rte_socket_id(),
 		.extra_flag = RTE_HASH_EXTRA_FLAGS_RW_CONCURRENCY_LF,
 	};
