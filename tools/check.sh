@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 
 stages=(
 	format spdx layers prefix spelling shell python man
-	build-gcc headers units unit build-clang tidy build-asan unit-asan fuzz smoke
+	build-gcc headers units baseline unit build-clang tidy build-asan unit-asan arm64 fuzz smoke
 )
 logs=build-check
 jobs=$(nproc)
@@ -107,8 +107,35 @@ stage_headers() {
 	return $bad
 }
 
+# What was built runs on any x86-64 CPU: no instruction beyond SSE2 outside of variants that are chosen at run time,
+# the layers' tests pass on such a CPU, and the switch, whose DPDK needs more, says so.
+stage_baseline() {
+	if [ "$(uname -m)" != x86_64 ]; then
+		skip_reason='looks at x86-64 instructions, and this is another machine'
+		return 77
+	fi
+	setup_build build gcc && python3 tools/check-baseline.py build || return 1
+	local cpu='qemu-x86_64-static -cpu qemu64,-sse3' said
+	said=$($cpu build/src/switch/ringway-switch --version 2>&1)
+	if [ $? != 1 ] || [[ $said != *'cannot start on this CPU'*SSE4.2* ]]; then
+		printf 'the switch on a CPU without SSE4.2: %s\n' "$said"
+		return 1
+	fi
+	# Not the long test of random frames: it says nothing more about instructions, and takes most of a minute here.
+	local tests
+	mapfile -t tests < <(layer_tests build | grep -v '^vring-flow$')
+	[ ${#tests[@]} -gt 10 ] || return 1
+	meson test -C build --print-errorlogs --wrapper "$cpu" --timeout-multiplier 4 \
+		--num-processes "$jobs" "${tests[@]}"
+}
+
 stage_build-clang() {
 	setup_build build-clang clang
+}
+
+# layer_tests DIR: the names of the tests of the layers without DPDK that the data path is made of.
+layer_tests() {
+	meson test -C "$1" --list 2>/dev/null | sed 's/.* //' | grep -E '^(base|wire|vring|vhost|packet)(-|$)'
 }
 
 # Warnings are the other builds' business: under sanitizers gcc sees some that are not there.
@@ -120,13 +147,14 @@ stage_tidy() {
 	python3 tools/check-tidy.py build-clang "$jobs"
 }
 
-# run_meson_tests DIR: counts each test of the suite.
+# run_meson_tests DIR [ARGUMENT...]: counts each test of the suite, or of those that are named.
 run_meson_tests() {
 	local dir=$1 status=0 result name
+	shift
 	[ -f "$dir/build.ninja" ] || setup_build "$dir" gcc || return 1
 	ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 \
 		UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1 \
-		meson test -C "$dir" --print-errorlogs --num-processes "$jobs" || status=1
+		meson test -C "$dir" --print-errorlogs --num-processes "$jobs" "$@" || status=1
 	while IFS=$'\t' read -r result name; do
 		case $result in
 		OK | EXPECTEDFAIL) note_result pass "$name" ;;
@@ -143,6 +171,23 @@ stage_unit() {
 
 stage_unit-asan() {
 	run_meson_tests build-asan
+}
+
+# All is built for 64-bit ARM, and the data path's layers are tested there, the switch's tables with DPDK for ARM too.
+# Programs that start other programs of the build are not run: the emulator runs one.
+stage_arm64() {
+	local status=0 tests
+	tools/cross-arm64.sh || status=$?
+	if [ "$status" = 77 ]; then
+		skip_reason="the arm64 packages cannot be fetched: see $log"
+		return 77
+	fi
+	[ "$status" = 0 ] || return 1
+	readelf -h build-arm64/src/switch/ringway-switch build-arm64/src/daemon/ringwayd | grep -c AArch64 |
+		grep -qx 2 || return 1
+	note_result pass 'arm64 build'
+	mapfile -t tests < <(layer_tests build-arm64; printf 'switch-%s\n' deliver fdb forward)
+	run_meson_tests build-arm64 --timeout-multiplier 6 "${tests[@]}"
 }
 
 stage_fuzz() {
@@ -190,7 +235,7 @@ stage_smoke() {
 # Stages whose tests are counted one by one; all others count as one each.
 counts_itself() {
 	case $1 in
-	unit | unit-asan | fuzz | smoke) return 0 ;;
+	unit | unit-asan | arm64 | fuzz | smoke) return 0 ;;
 	*) return 1 ;;
 	esac
 }
