@@ -79,10 +79,12 @@ switch_replaced() {
 	switch_runs && [ "$(switch_pid)" != "$1" ]
 }
 
-# ringwayd_start: starts the instance, again when it has ended. Descriptor 3 is bats' own: nothing may keep it open.
+# ringwayd_start: starts the instance, again when it has ended; without a driver, where $driver is empty. Descriptor 3 is bats' own: nothing may keep it open.
 ringwayd_start() {
+	local engine=(--docker-name "$driver")
+	[ -n "$driver" ] || engine=(--no-docker)
 	setsid "$build/src/daemon/ringwayd" --run-dir "$run_dir" --state-dir "$state_dir" \
-		--docker-name "$driver" >>"$work/ringwayd.log" 2>&1 </dev/null 3>&- &
+		"${engine[@]}" >>"$work/ringwayd.log" 2>&1 </dev/null 3>&- &
 	echo $! >"$work/ringwayd.pid"
 	poll switch_runs || {
 		tail -n 20 "$work/ringwayd.log" >&2

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 // Deep rings, because two containers that share a CPU take turns of milliseconds.
 #define RING_SIZE 1024
@@ -16,6 +17,9 @@
 #define LISTEN_RING_SIZE 256
 #define LISTEN_POOL_SIZE 1023
 #define POOL_CACHE 128
+#define SETTLE_US 200000
+// What drivers want in a buffer beside the frame: a VLAN tag, virtio's header.
+#define DRIVER_ROOM 64
 
 static int fail(int code, const char *what, uint16_t port)
 {
@@ -56,7 +60,12 @@ static int configure(struct link_port *link, const struct exchange_options *opti
 	if (r < 0)
 		return r;
 	r = rte_eth_dev_start(link->port);
-	return r < 0 ? fail(r, "start the device", link->port) : 0;
+	if (r < 0)
+		return fail(r, "start the device", link->port);
+	// vhost-user enables further queues without an answer, and a flow changes its queue when that takes effect.
+	if (link->queues > 1)
+		(void)usleep(SETTLE_US); // Waking early does no harm.
+	return 0;
 }
 
 int link_open(struct link_port *link, uint16_t port, const struct exchange_options *options)
@@ -66,7 +75,8 @@ int link_open(struct link_port *link, uint16_t port, const struct exchange_optio
 		fprintf(stderr, "exchange: there is no DPDK port %u\n", link->port);
 		return -ENODEV;
 	}
-	const uint32_t room = options->size > 2048 ? options->size : 2048;
+	const uint32_t most = options->size + DRIVER_ROOM;
+	const uint32_t room = most > 2048 ? most : 2048;
 	char name[RTE_MEMPOOL_NAMESIZE];
 	(void)snprintf(name, sizeof(name), "exchange%u", port); // It fits.
 	link->pool = rte_pktmbuf_pool_create(
