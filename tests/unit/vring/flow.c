@@ -37,12 +37,12 @@ void flow_free(struct flow *flow)
 
 static uint32_t random_frame_size(struct flow *flow)
 {
-	static const uint32_t most[] = {128, 128, 128, 256, 1600, 9000};
-	uint32_t limit = most[flow_below(flow, 6)];
+	static const uint32_t most[] = {128, 128, 128, 256, 256, 1600, 9000, FRAME_SIZE_MAX};
+	uint32_t limit = most[flow_below(flow, 8)];
 
 	if (limit > flow->size_max)
 		limit = flow->size_max;
-	if (flow_below(flow, 32) == 0)
+	if (flow_below(flow, 64) == 0)
 		limit = FRAME_SIZE_MAX;
 	// The ends now and then.
 	if (flow_below(flow, 500) == 0)

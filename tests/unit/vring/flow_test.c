@@ -85,7 +85,10 @@ static void plan_round(struct flow *flow, uint32_t bits)
 	flow->room_max = room[flow_below(flow, 4)];
 	if (flow->room_max < flow->room_min)
 		flow->room_max = flow->room_min;
-	flow->size_max = flow_below(flow, 8) ? flow->room_min - 12 : FRAME_SIZE_MAX;
+	// Mostly frames that fit, or that may be merged.
+	flow->size_max = flow_below(flow, 2) ? flow->room_min - 12 : flow->room_max - 12;
+	if (flow_below(flow, flow->b.config.mergeable ? 2 : 8) == 0)
+		flow->size_max = FRAME_SIZE_MAX;
 	flow->crashes = flow_below(flow, 2);
 }
 
