@@ -3,7 +3,9 @@
 // checked. Runs on the ring's worker.
 #include "vring/packed.h"
 
-// virtio 1.1, 2.7.7: the descriptors of the table follow each other, and of their flags only WRITE means anything.
+// virtio 1.1, 2.7.7: the descriptors of the table follow each other, and of their flags only WRITE means anything. In a
+// table that is only read it is not looked at: DPDK's virtio driver leaves it set in the tables of its transmit ring
+// (seen in 22.11 to 26.07).
 static enum chain_result walk_table(
 	struct vring *ring,
 	const struct desc *d,
@@ -18,7 +20,7 @@ static enum chain_result walk_table(
 	for (uint32_t i = 0; r == CHAIN_OK && i < count; i++) {
 		struct desc entry = desc_read(&table[i]);
 		// A packed descriptor has its flags where a split one has `next`.
-		entry.flags = entry.next;
+		entry.flags = entry.next & direction;
 		r = chain_add(ring, &entry, direction, chain);
 	}
 	return r;

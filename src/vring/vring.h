@@ -184,9 +184,9 @@ uint32_t vring_take(
 	uint64_t ret_drops[VRING_DROP_COUNT]
 );
 
-// Gives every chain of the last take back to the front end, in available order (virtio 1.1, 2.6.8 and 2.7.8; with
-// VIRTIO_F_IN_ORDER as one batch, 2.6.9 and 2.7.9), and shows it. The destinations of the burst must have been shown before (vring_show): a crash
-// between the two repeats frames and never loses one.
+// Gives every chain of the last take back to the front end, in available order (virtio 1.1, 2.6.8 and 2.7.8;
+// with VIRTIO_F_IN_ORDER as one batch, 2.6.9 and 2.7.9), and shows it. The destinations of the burst must have
+// been shown before (vring_show): a crash between the two repeats frames and never loses one.
 void vring_complete(struct vring *ring);
 
 // Delivers frames[0..count) in order into a receive ring: header, private head, then the rest from

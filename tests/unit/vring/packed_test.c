@@ -284,12 +284,13 @@ static void put_table(struct rig *rig, const struct pdesc *table, uint32_t count
 	rig->desc[(rig->next - 1) % rig->size].addr = GPA + at;
 }
 
-// 2.7.7: one descriptor of the ring; the table's follow each other, and WRITE is the only flag there.
+// 2.7.7: one descriptor of the ring; the table's follow each other, and WRITE is the only flag there. DPDK's driver
+// leaves it set where it must not, and is understood.
 static void test_indirect(void **state)
 {
 	struct rig *rig = rig_new((struct vring_config){.size = 2, .indirect = true});
 	const struct pdesc table[] = {
-		{GPA, 12, 77, (uint16_t)~DESC_F_WRITE},
+		{GPA, 12, 77, 0xffff},
 		{GPA + 100, 30, 78, 0},
 		{GPA + 200, 30, 79, DESC_F_NEXT},
 	};
@@ -334,15 +335,6 @@ static void test_bad_indirect(void **state)
 	rig_free(rig);
 }
 
-static void test_direction(void **state)
-{
-	struct rig *rig = rig_new((struct vring_config){.size = 4});
-	put(rig, 72, 1, DESC_F_WRITE);
-	assert_int_equal(take(rig), 0);
-	assert_int_equal(rig->ring.fault, VRING_FAULT_DIRECTION);
-	rig_free(rig);
-}
-
 static uint32_t deliver(struct rig *rig, uint32_t size, uint32_t count, enum vring_drop expect)
 {
 	static const uint8_t bytes[FRAME_SIZE_MAX];
@@ -355,6 +347,22 @@ static uint32_t deliver(struct rig *rig, uint32_t size, uint32_t count, enum vri
 		done++;
 	assert_int_equal(drop, expect);
 	return done;
+}
+
+static void test_direction(void **state)
+{
+	const struct pdesc table[] = {{GPA, 100, 0, DESC_F_WRITE}, {GPA, 100, 0, 0}};
+	struct rig *rig = rig_new((struct vring_config){.size = 4, .indirect = true});
+	// A table that is written to must say so throughout.
+	put_table(rig, table, 2, DESC_F_INDIRECT);
+	assert_int_equal(deliver(rig, 60, 1, VRING_DROP_FULL), 0);
+	assert_int_equal(rig->ring.fault, VRING_FAULT_DIRECTION);
+	rig_free(rig);
+	rig = rig_new((struct vring_config){.size = 4});
+	put(rig, 72, 1, DESC_F_WRITE);
+	assert_int_equal(take(rig), 0);
+	assert_int_equal(rig->ring.fault, VRING_FAULT_DIRECTION);
+	rig_free(rig);
 }
 
 // Until vring_show() not a byte of the ring is written: a back end that is lost before leaves it whole.
