@@ -125,6 +125,7 @@ int attach_connection(struct switch_state *sw, struct port *port, int fd, struct
 	struct vhost_conn_config config = {
 		.queue_pairs = port->spec.queues,
 		.mtu = (uint16_t)port->network->spec.mtu,
+		.offloads = !port->spec.no_offloads,
 	};
 	int r = check_free(sw, port, err);
 	if (r) {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Regular work of the control thread: quarantines ports that a worker found broken, and feeds the MAC table with
-// the addresses that it saw.
+// Regular work of the control thread: quarantines ports that a worker found broken, feeds the MAC table with
+// the addresses that workers saw, and evens out their loads.
 #include "switch/chores.h"
 
 #include <rte_ring_elem.h>
@@ -11,12 +11,13 @@
 #include <sys/eventfd.h>
 
 #define CHORES_MS 20
+#define FAULTS_TICKS 5 // Of CHORES_MS: what workers did not report, lost memory.
+#define BALANCE_MS 1000
 #define AGE_MS 10000
 #define LEARN_BATCH 256
 
-static void drain_learned(struct switch_state *sw)
+static void drain_learned(struct switch_state *sw, struct worker *worker)
 {
-	struct worker *worker = sw->worker;
 	struct learn_post post;
 
 	for (int i = 0; i < LEARN_BATCH; i++) {
@@ -24,33 +25,38 @@ static void drain_learned(struct switch_state *sw)
 			return;
 		struct port *port = table_port(sw, post.port);
 		if (port && port->spec.learning)
-			fdb_learn(
-				sw->fdb,
-				post.key,
-				port,
-				__atomic_load_n(&worker->now_s, __ATOMIC_RELAXED)
-			);
+			fdb_learn(sw->fdb, post.key, port, switch_seconds(sw));
 	}
 }
 
 static void on_tick(void *arg)
 {
+	static uint32_t ticks; // One switch a process.
 	struct switch_state *sw = arg;
-	drain_learned(sw);
-	attach_check_faults(sw);
+
+	for (uint32_t i = 0; i < sw->worker_count; i++)
+		drain_learned(sw, sw->workers[i]);
+	if (++ticks % FAULTS_TICKS == 0)
+		attach_check_faults(sw);
+}
+
+static void on_balance(void *arg)
+{
+	struct switch_state *sw = arg;
+	assign_balance(sw);
 }
 
 static void on_age(void *arg)
 {
 	struct switch_state *sw = arg;
-	fdb_age(sw->fdb, __atomic_load_n(&sw->worker->now_s, __ATOMIC_RELAXED));
+	fdb_age(sw->fdb, switch_seconds(sw));
 }
 
 static void on_fault(void *arg, uint32_t events)
 {
 	struct switch_state *sw = arg;
 	eventfd_t value;
-	(void)eventfd_read(sw->worker->fault_fd, &value); // Only a wake-up.
+	(void)eventfd_read(sw->fault_fd, &value); // Only a wake-up.
 	attach_check_faults(sw);
 }
 
@@ -58,7 +64,8 @@ int chores_start(struct switch_state *sw, struct rwy_err *err)
 {
 	if (!loop_add_timer(sw->loop, CHORES_MS, CHORES_MS, on_tick, sw) ||
 	    !loop_add_timer(sw->loop, AGE_MS, AGE_MS, on_age, sw) ||
-	    !loop_add_fd(sw->loop, sw->worker->fault_fd, EPOLLIN, on_fault, sw))
+	    !loop_add_timer(sw->loop, BALANCE_MS, BALANCE_MS, on_balance, sw) ||
+	    !loop_add_fd(sw->loop, sw->fault_fd, EPOLLIN, on_fault, sw))
 		return err_set(
 			err, -errno, "cannot start the switch's timers: %s", strerror(errno)
 		);

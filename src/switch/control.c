@@ -38,12 +38,25 @@ static int on_hello(struct switch_state *sw, struct rwy_err *err)
 	return 0;
 }
 
+// The sum of all workers' turns would hide one that hangs, so this counts pings at which all were well.
 static int on_ping(struct switch_state *sw, struct rwy_err *err)
 {
+	uint32_t asleep = 0;
+	uint32_t stuck = 0;
+
+	for (uint32_t i = 0; i < sw->worker_count; i++) {
+		const struct worker *worker = sw->workers[i];
+		uint64_t turns = count_read(&worker->turns) + count_read(&worker->sleeps);
+		bool sleeps = __atomic_load_n(&worker->asleep, __ATOMIC_ACQUIRE);
+		asleep += sleeps;
+		stuck += !sleeps && turns == sw->ping_seen[i];
+		sw->ping_seen[i] = turns;
+	}
+	sw->ping_turns += stuck == 0;
 	sw->reply.args.pong = (struct wire_pong){
-		.workers = 1,
-		.turns = count_read(&sw->worker->turns),
-		.asleep = __atomic_load_n(&sw->worker->asleep, __ATOMIC_ACQUIRE),
+		.workers = sw->worker_count,
+		.turns = sw->ping_turns,
+		.asleep = asleep == sw->worker_count,
 	};
 	return 0;
 }

@@ -48,10 +48,10 @@ void deliver_show(struct worker *worker)
 	for (uint32_t i = 0; i < worker->touched_count; i++) {
 		struct port_queue *queue = worker->touched[i];
 		queue->touched[worker->index] = false;
-		lock_take(&queue->lock, worker->guarded);
+		lock_take(queue->lock, worker->guarded);
 		vring_show(queue->ring);
 		bool call = queue->call_fd >= 0 && vring_wants_call(queue->ring);
-		lock_give(&queue->lock, worker->guarded);
+		lock_give(queue->lock, worker->guarded);
 		if (call)
 			deliver_call(worker, queue);
 	}
@@ -80,7 +80,7 @@ static void deliver_frames(
 {
 	uint32_t done = 0;
 
-	lock_take(&queue->lock, worker->guarded);
+	lock_take(queue->lock, worker->guarded);
 	while (done < count) {
 		enum vring_drop drop;
 		uint32_t some = vring_deliver(queue->ring, frames + done, count - done, &drop);
@@ -95,7 +95,7 @@ static void deliver_frames(
 			done++;
 		}
 	}
-	lock_give(&queue->lock, worker->guarded);
+	lock_give(queue->lock, worker->guarded);
 	delivery->drops[DROP_FULL] += count - done;
 }
 

@@ -13,6 +13,8 @@
 #include <string.h>
 
 #define EAL_MEMORY_MIB "24"
+// Characters that the workers' part of --lcores may take.
+#define LCORES_SIZE (WIRE_WORKERS_MAX * 12 + 8)
 
 static int allowed_cpus(cpu_set_t *ret_set, struct rwy_err *err)
 {
@@ -23,46 +25,142 @@ static int allowed_cpus(cpu_set_t *ret_set, struct rwy_err *err)
 	return 0;
 }
 
-int eal_parse_cores(const char *text, unsigned int *ret_core, struct rwy_err *err)
+static int refuse(const char *text, const char *why, struct rwy_err *err)
 {
-	cpu_set_t set;
-	int r = allowed_cpus(&set, err);
-	if (r)
-		return r;
-	if (!*text) {
-		for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++)
-			if (CPU_ISSET(cpu, &set))
-				*ret_core = cpu;
-		return 0;
-	}
+	(void)err_set(err, -EINVAL, "cannot use --cores '%s': %s", text, why);
+	return err_hint(err, "give CPUs and ranges of CPUs, such as 2-3 or 1,3-5");
+}
+
+// A number at *at, which moves behind it. -1: there is none.
+static long read_number(const char **at)
+{
 	char *end;
+
+	if (**at < '0' || **at > '9')
+		return -1;
 	errno = 0;
-	unsigned long cpu = strtoul(text, &end, 10);
-	if (errno || *end || *text == '-')
+	long number = strtol(*at, &end, 10);
+	*at = end;
+	return errno || number > CPU_SETSIZE ? CPU_SETSIZE : number;
+}
+
+static int add_core(
+	const char *text,
+	long cpu,
+	const cpu_set_t *allowed,
+	struct eal_cores *cores,
+	struct rwy_err *err
+)
+{
+	if (cpu >= CPU_SETSIZE || !CPU_ISSET((size_t)cpu, allowed))
 		return err_set(
-			err, -EINVAL, "cannot use --cores '%s': give one CPU's number", text
+			err,
+			-EINVAL,
+			"cannot use --cores '%s': this process may not run on CPU %ld",
+			text,
+			cpu
 		);
-	if (cpu >= CPU_SETSIZE || !CPU_ISSET(cpu, &set))
+	for (uint32_t i = 0; i < cores->count; i++)
+		if (cores->cpu[i] == (unsigned int)cpu)
+			return err_set(
+				err,
+				-EINVAL,
+				"cannot use --cores '%s': CPU %ld is there twice",
+				text,
+				cpu
+			);
+	if (cores->count == WIRE_WORKERS_MAX)
 		return err_set(
-			err, -EINVAL, "cannot use --cores %lu: this process may not run there", cpu
+			err,
+			-EINVAL,
+			"cannot use --cores '%s': there may be %d workers at most",
+			text,
+			WIRE_WORKERS_MAX
 		);
-	*ret_core = (unsigned int)cpu;
+	cores->cpu[cores->count++] = (unsigned int)cpu;
 	return 0;
 }
 
-// "0@(0,1,5),1@5": the control thread floats, the worker is pinned.
-static void format_lcores(const cpu_set_t *set, unsigned int core, char *text, size_t size)
+// "3" or "2-5" at *at, which moves behind it.
+static int add_range(
+	const char *text,
+	const char **at,
+	const cpu_set_t *allowed,
+	struct eal_cores *cores,
+	struct rwy_err *err
+)
+{
+	long first = read_number(at);
+	long last = first;
+
+	if (**at == '-') {
+		(*at)++;
+		last = read_number(at);
+	}
+	if (first < 0 || last < 0)
+		return refuse(text, "it is not a list of CPUs", err);
+	if (last < first)
+		return refuse(text, "a range ends before it begins", err);
+	for (long cpu = first; cpu <= last; cpu++) {
+		int r = add_core(text, cpu, allowed, cores, err);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
+static void last_allowed(const cpu_set_t *allowed, struct eal_cores *cores)
+{
+	for (unsigned int cpu = 0; cpu < CPU_SETSIZE; cpu++)
+		if (CPU_ISSET(cpu, allowed))
+			cores->cpu[0] = cpu;
+	cores->count = 1;
+}
+
+int eal_parse_cores(const char *text, struct eal_cores *ret_cores, struct rwy_err *err)
+{
+	struct eal_cores cores = {0};
+	const char *at = text;
+	cpu_set_t allowed;
+	int r = allowed_cpus(&allowed, err);
+
+	if (r)
+		return r;
+	if (!*text)
+		last_allowed(&allowed, &cores);
+	while (cores.count == 0 || *at) {
+		r = add_range(text, &at, &allowed, &cores, err);
+		if (r)
+			return r;
+		if (*at && *at != ',')
+			return refuse(text, "it is not a list of CPUs", err);
+		if (*at && !*++at)
+			return refuse(text, "it ends with a comma", err);
+	}
+	*ret_cores = cores;
+	return 0;
+}
+
+// "0@(0,1,5),1@4,2@5": the control thread floats, workers are pinned.
+static void format_lcores(
+	const cpu_set_t *set,
+	const struct eal_cores *cores,
+	char *text,
+	size_t size
+)
 {
 	size_t used = (size_t)snprintf(text, size, "--lcores=0@(");
 	const char *comma = "";
-	for (unsigned int cpu = 0; cpu < CPU_SETSIZE && used + 32 < size; cpu++) {
+	for (unsigned int cpu = 0; cpu < CPU_SETSIZE && used + LCORES_SIZE < size; cpu++) {
 		if (!CPU_ISSET(cpu, set))
 			continue;
 		used += (size_t)snprintf(text + used, size - used, "%s%u", comma, cpu);
 		comma = ",";
 	}
-	(void
-	)snprintf(text + used, size - used, "),%d@%u", EAL_WORKER_LCORE, core); // Room was left.
+	used += (size_t)snprintf(text + used, size - used, ")");
+	for (uint32_t i = 0; i < cores->count; i++) // Room was left.
+		used += (size_t
+		)snprintf(text + used, size - used, ",%u@%u", EAL_WORKER_LCORE + i, cores->cpu[i]);
 }
 
 // The EAL may write into its arguments.
@@ -81,15 +179,15 @@ static char fixed_args[][20] = {
 
 #define FIXED_ARGS (sizeof(fixed_args) / sizeof(fixed_args[0]))
 
-int eal_start(unsigned int core, struct rwy_err *err)
+int eal_start(const struct eal_cores *cores, struct rwy_err *err)
 {
-	static char lcores[CPU_SETSIZE * 5]; // The EAL keeps its arguments.
+	static char lcores[CPU_SETSIZE * 5 + LCORES_SIZE]; // The EAL keeps its arguments.
 	static char *argv[FIXED_ARGS + 2];
 	cpu_set_t set;
 	int r = allowed_cpus(&set, err);
 	if (r)
 		return r;
-	format_lcores(&set, core, lcores, sizeof(lcores));
+	format_lcores(&set, cores, lcores, sizeof(lcores));
 	for (size_t i = 0; i < FIXED_ARGS; i++)
 		argv[i] = fixed_args[i];
 	argv[FIXED_ARGS] = lcores;
@@ -97,8 +195,8 @@ int eal_start(unsigned int core, struct rwy_err *err)
 		return err_set(
 			err,
 			-ENODEV,
-			"cannot start DPDK's EAL on CPU %u: %s",
-			core,
+			"cannot start DPDK's EAL for %u workers: %s",
+			cores->count,
 			rte_strerror(rte_errno)
 		);
 	return 0;

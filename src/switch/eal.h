@@ -1,14 +1,21 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// DPDK's environment for the switch: two lcores, no device, no hugepage, no file.
+// DPDK's environment for the switch: one lcore a worker and one for the control thread, no device, no hugepage, no file.
 #pragma once
 
 #include "base/err.h"
+#include "wire/wire.h"
 
-// Reads a CPU list as `--cores` takes it: "3". Empty: the last CPU this process may use. Exactly one for now. 0 or
-// -EINVAL.
-int eal_parse_cores(const char *text, unsigned int *ret_core, struct rwy_err *err);
+// The workers' CPUs, one each.
+struct eal_cores {
+	uint32_t count;
+	unsigned int cpu[WIRE_WORKERS_MAX];
+};
 
-// Starts the EAL: lcore 0 is the calling thread on any CPU, lcore 1 the worker on `core`.
-int eal_start(unsigned int core, struct rwy_err *err);
+// Reads a CPU list as `--cores` takes it: numbers and ranges, "3", "2-3" or "1,3-5". Empty: the last CPU that this process
+// may use. 0 or -EINVAL: not a list, a CPU twice, too many, or one where this process may not run.
+int eal_parse_cores(const char *text, struct eal_cores *ret_cores, struct rwy_err *err);
+
+// Starts the EAL: lcore 0 is the calling thread on any CPU, EAL_WORKER_LCORE + i the worker on cpu[i].
+int eal_start(const struct eal_cores *cores, struct rwy_err *err);
 
 #define EAL_WORKER_LCORE 1

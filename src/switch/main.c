@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ringway-switch: reads its arguments, starts the EAL and the worker, locks itself in, and runs the control
+// ringway-switch: reads its arguments, starts the EAL and the workers, locks itself in, and runs the control
 // thread's loop. Started by ringwayd or by systemd with the listening control socket as descriptor 3.
 #include "base/log.h"
 #include "switch/chores.h"
 #include "switch/eal.h"
+#include "switch/poll.h"
 #include "switch/sandbox.h"
 #include "switch/switch.h"
 #include "vhost/vhost.h"
@@ -13,7 +14,6 @@
 #include <rte_lcore.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
-#include <rte_ring_elem.h>
 
 #include <argp.h>
 #include <errno.h>
@@ -28,11 +28,17 @@
 #include <unistd.h>
 
 #define LISTEN_FD 3 // sd_listen_fds(3): SD_LISTEN_FDS_START.
+// As long as a wake-up costs in all: the front end's system call, the sleeping CPU's way back, both threads' caches. Polling
+// for that long before sleeping costs twice the best possible at most, whatever the traffic.
+#define QUIET_US_DEFAULT 100
+#define QUIET_US_MAX 1000000
 
 const char *argp_program_version = "ringway-switch " RINGWAY_VERSION;
 
 struct options {
 	const char *cores;
+	bool poll_always;
+	uint32_t quiet_us;
 	bool no_sandbox;
 	enum log_level log_level;
 };
@@ -40,11 +46,30 @@ struct options {
 enum {
 	OPT_CORES = 'c',
 	OPT_VERBOSE = 'v',
-	OPT_NO_SANDBOX = 256
+	OPT_NO_SANDBOX = 256,
+	OPT_POLL,
+	OPT_QUIET
 };
 
 static const struct argp_option option_table[] = {
-	{"cores", OPT_CORES, "CPU", 0, "CPU of the worker (default: the last one allowed)", 0},
+	{"cores",
+	 OPT_CORES,
+	 "LIST",
+	 0,
+	 "CPUs of the workers, such as 2-3 or 1,3-5 (default: the last one allowed)",
+	 0},
+	{"poll",
+	 OPT_POLL,
+	 "MODE",
+	 0,
+	 "always: workers never sleep while a queue is live; adaptive (default): quiet queues sleep",
+	 0},
+	{"quiet",
+	 OPT_QUIET,
+	 "USEC",
+	 0,
+	 "How long a queue is quiet before it sleeps (default: 100)",
+	 0},
 	{"verbose", OPT_VERBOSE, NULL, 0, "Log more", 0},
 	{"no-sandbox",
 	 OPT_NO_SANDBOX,
@@ -54,6 +79,35 @@ static const struct argp_option option_table[] = {
 	 0},
 	{0},
 };
+
+static error_t set_poll(struct options *options, const char *text, struct argp_state *state)
+{
+	if (strcmp(text, "always") != 0 && strcmp(text, "adaptive") != 0) {
+		argp_error(
+			state, "--poll is always or adaptive, not '%s'", text
+		); // Ends the program.
+		return EINVAL;
+	}
+	options->poll_always = strcmp(text, "always") == 0;
+	return 0;
+}
+
+static error_t set_quiet(struct options *options, const char *text, struct argp_state *state)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+	if (*text < '0' || *text > '9' || *end || value > QUIET_US_MAX) {
+		argp_error(
+			state,
+			"--quiet takes 0 to %d microseconds, not '%s'",
+			QUIET_US_MAX,
+			text
+		); // Ends the program.
+		return EINVAL;
+	}
+	options->quiet_us = (uint32_t)value;
+	return 0;
+}
 
 // NOLINTNEXTLINE(readability-non-const-parameter): argp's signature.
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -66,6 +120,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case OPT_VERBOSE:
 		options->log_level = LOG_LEVEL_DEBUG;
 		return 0;
+	case OPT_POLL:
+		return set_poll(options, arg, state);
+	case OPT_QUIET:
+		return set_quiet(options, arg, state);
 	case OPT_NO_SANDBOX:
 		options->no_sandbox = true;
 		return 0;
@@ -93,32 +151,36 @@ static int inherited_socket(struct rwy_err *err)
 	return LISTEN_FD;
 }
 
-static int make_worker(struct switch_state *sw, unsigned int core, struct rwy_err *err)
+static int make_workers(
+	struct switch_state *sw,
+	const struct options *options,
+	const struct eal_cores *cores,
+	struct rwy_err *err
+)
 {
-	size_t size = (sizeof(struct worker) + 63) & ~(size_t)63;
-	struct worker *worker = aligned_alloc(64, size);
-	if (!worker)
-		return err_set(err, -ENOMEM, "cannot make the worker: out of memory");
-	memset(worker, 0, size);
-	sw->worker = worker;
-	worker->core = core;
-	worker->qsbr = sw->qsbr;
-	worker->fdb = sw->fdb;
-	worker->tsc_hz = rte_get_tsc_hz();
-	worker->split = offload_split_new();
-	worker->wake_fd = eventfd(0, EFD_CLOEXEC);
-	worker->fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-	worker->learn_ring = rte_ring_create_elem(
-		"learn",
-		sizeof(struct learn_post),
-		WORKER_LEARN_RING,
-		SOCKET_ID_ANY,
-		RING_F_SP_ENQ | RING_F_SC_DEQ
-	);
-	if (worker->wake_fd < 0 || worker->fault_fd < 0 || !worker->learn_ring || !worker->split)
-		return err_set(err, -ENOMEM, "cannot make the worker: %s", strerror(errno));
-	if (rte_rcu_qsbr_thread_register(sw->qsbr, worker->index))
-		return err_set(err, -EINVAL, "cannot register the worker with RCU");
+	struct worker_config config = {
+		.guarded = cores->count > 1,
+		.quiet_cycles = options->poll_always ? UINT64_MAX
+						     : sw->tsc_hz / 1000000 * options->quiet_us,
+		.tsc_hz = sw->tsc_hz,
+		.start_tsc = sw->start_tsc,
+		.ports = &sw->table,
+		.fdb = sw->fdb,
+		.qsbr = sw->qsbr,
+	};
+
+	sw->fault_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+	if (sw->fault_fd < 0)
+		return err_set(err, -errno, "cannot make an eventfd: %s", strerror(errno));
+	config.fault_fd = sw->fault_fd;
+	for (uint32_t i = 0; i < cores->count; i++) {
+		config.index = i;
+		config.core = cores->cpu[i];
+		sw->workers[i] = worker_new(&config, err);
+		if (!sw->workers[i])
+			return -errno;
+		sw->worker_count++;
+	}
 	return 0;
 }
 
@@ -128,6 +190,8 @@ static int make_tables(struct switch_state *sw, struct rwy_err *err)
 	sw->qsbr = rte_zmalloc("qsbr", size, RTE_CACHE_LINE_SIZE);
 	if (!sw->qsbr || rte_rcu_qsbr_init(sw->qsbr, WIRE_WORKERS_MAX))
 		return err_set(err, -ENOMEM, "cannot make the RCU state: out of memory");
+	sw->tsc_hz = rte_get_tsc_hz();
+	sw->start_tsc = sw->balanced_tsc = rte_rdtsc();
 	sw->fdb = fdb_new(sw->qsbr, err);
 	return sw->fdb ? 0 : -ENOMEM;
 }
@@ -155,7 +219,7 @@ static uint64_t boottime_ns(void)
 
 static int start(struct switch_state *sw, const struct options *options, struct rwy_err *err)
 {
-	unsigned int core = 0;
+	struct eal_cores cores;
 	sigset_t signals;
 
 	// Before any thread exists, so that all inherit the mask and signals come by descriptor.
@@ -168,13 +232,13 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 	sw->listen_fd = inherited_socket(err);
 	if (sw->listen_fd < 0)
 		return sw->listen_fd;
-	int r = eal_parse_cores(options->cores, &core, err);
+	int r = eal_parse_cores(options->cores, &cores, err);
 	if (r == 0)
-		r = eal_start(core, err);
+		r = eal_start(&cores, err);
 	if (r == 0)
 		r = make_tables(sw, err);
 	if (r == 0)
-		r = make_worker(sw, core, err);
+		r = make_workers(sw, options, &cores, err);
 	if (r)
 		return r;
 	sw->loop = loop_new();
@@ -193,9 +257,10 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 
 static int lock_in(struct switch_state *sw, const struct options *options, struct rwy_err *err)
 {
-	if (rte_eal_remote_launch(worker_main, sw->worker, EAL_WORKER_LCORE))
-		return err_set(err, -EBUSY, "cannot start the worker");
-	int r = watchdog_start(&sw->watchdog, sw->worker, err);
+	for (uint32_t i = 0; i < sw->worker_count; i++)
+		if (rte_eal_remote_launch(worker_main, sw->workers[i], EAL_WORKER_LCORE + i))
+			return err_set(err, -EBUSY, "cannot start worker %u", i);
+	int r = watchdog_start(&sw->watchdog, sw->workers, sw->worker_count, err);
 	if (r)
 		return r;
 	// jansson reads /dev/urandom for its hash tables at first use, which the filter forbids.
@@ -206,15 +271,17 @@ static int lock_in(struct switch_state *sw, const struct options *options, struc
 	return r;
 }
 
-// In the order that lets nothing look at what is gone: ports, then the worker.
+// In the order that lets nothing look at what is gone: ports, then the workers.
 static void stop(struct switch_state *sw)
 {
 	control_stop(sw);
 	while (sw->ports)
 		(void)table_remove_port(sw, sw->ports->spec.port, NULL); // It exists.
-	__atomic_store_n(&sw->worker->stop, true, __ATOMIC_RELEASE);
-	(void)eventfd_write(sw->worker->wake_fd, 1); // The worker sleeps: it has no queue.
-	(void)rte_eal_wait_lcore(EAL_WORKER_LCORE);
+	for (uint32_t i = 0; i < sw->worker_count; i++) {
+		__atomic_store_n(&sw->workers[i]->stop, true, __ATOMIC_RELEASE);
+		poll_wake(sw->workers[i]); // It sleeps: it has no queue.
+		(void)rte_eal_wait_lcore(EAL_WORKER_LCORE + i);
+	}
 	watchdog_stop(&sw->watchdog);
 	while (sw->networks)
 		(void)table_remove_network(sw, sw->networks->spec.network, NULL); // It has no port.
@@ -224,7 +291,8 @@ static void stop(struct switch_state *sw)
 int main(int argc, char **argv)
 {
 	static struct switch_state sw; // Large.
-	struct options options = {.cores = "", .log_level = LOG_LEVEL_INFO};
+	struct options options = {
+		.cores = "", .quiet_us = QUIET_US_DEFAULT, .log_level = LOG_LEVEL_INFO};
 	struct rwy_err err = {0};
 
 	argp_err_exit_status = 2; // As getopt programs do.
@@ -237,7 +305,8 @@ int main(int argc, char **argv)
 		log_err(&err, "cannot start");
 		return 1;
 	}
-	log_info("ready: worker on CPU %u", sw.worker->core);
+	for (uint32_t i = 0; i < sw.worker_count; i++)
+		log_info("ready: worker on CPU %u", sw.workers[i]->core);
 	r = loop_run(sw.loop);
 	if (r)
 		log_error("the event loop failed: %s", strerror(-r));

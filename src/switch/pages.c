@@ -17,14 +17,6 @@ static uint64_t clock_ns(clockid_t clock)
 	return (uint64_t)now.tv_sec * 1000000000 + (uint64_t)now.tv_nsec;
 }
 
-static struct port *first_after(struct switch_state *sw, uint32_t after)
-{
-	struct port *port = sw->ports;
-	while (port && port->spec.port <= after)
-		port = port->next;
-	return port;
-}
-
 // What all workers counted.
 static struct port_counters sum_counters(const struct port *port)
 {
@@ -56,6 +48,32 @@ static void fill_drops(const struct port_counters *counters, struct wire_port_st
 	}
 }
 
+static void fill_queues(const struct port *port, struct wire_port_stats *stats)
+{
+	const struct port_path *path = port->path;
+
+	for (uint16_t i = 0; path && i < path->rx_count; i++) {
+		const struct port_pair *state = &port->pair[path->rx[i].pair];
+		stats->queues[stats->queue_count++] = (struct wire_queue_stats){
+			.pair = path->rx[i].pair,
+			.core = port->sw->workers[state->worker]->core,
+			.awake = __atomic_load_n(&state->awake, __ATOMIC_RELAXED),
+			.frames = count_read(&state->frames),
+		};
+	}
+}
+
+// What the switch allocated for the port; a worker's place for it and what the kernel has are not counted.
+static uint64_t own_memory(const struct port *port)
+{
+	uint64_t size = sizeof(*port) + sizeof(*port->pair) * port->spec.queues +
+		sizeof(struct fdb_entry) * (1 + port->learned);
+
+	if (port->path)
+		size += sizeof(*port->path) + sizeof(struct port *);
+	return port->conn ? size + vhost_conn_own_memory(port->conn) : size;
+}
+
 static void fill_port(const struct port *port, struct wire_port_stats *stats)
 {
 	const struct port_counters counters = sum_counters(port);
@@ -66,6 +84,7 @@ static void fill_port(const struct port *port, struct wire_port_stats *stats)
 		.rx_bytes = counters.rx_bytes,
 		.tx_frames = counters.tx_frames,
 		.tx_bytes = counters.tx_bytes,
+		.own_memory = own_memory(port),
 	};
 	if (port->conn) {
 		stats->features = vhost_conn_features(port->conn);
@@ -76,10 +95,15 @@ static void fill_port(const struct port *port, struct wire_port_stats *stats)
 			? port->path->rx_count
 			: port->path->tx_count;
 	memcpy(stats->reason, port->reason, sizeof(stats->reason));
+	fill_queues(port, stats);
 	fill_drops(&counters, stats);
 }
 
-static void fill_worker(const struct worker *worker, struct wire_worker_stats *stats)
+static void fill_worker(
+	const struct worker *worker,
+	const struct balance_worker *load,
+	struct wire_worker_stats *stats
+)
 {
 	*stats = (struct wire_worker_stats){
 		.core = worker->core,
@@ -87,18 +111,22 @@ static void fill_worker(const struct worker *worker, struct wire_worker_stats *s
 		.idle_cycles = count_read(&worker->idle_cycles),
 		.turns = count_read(&worker->turns),
 		.frames = count_read(&worker->frames),
+		.queues = load->queues,
+		.awake = __atomic_load_n(&worker->awake, __ATOMIC_RELAXED),
+		.sleeps = count_read(&worker->sleeps),
 	};
 }
 
 void pages_stats(struct switch_state *sw, uint32_t after, struct wire_stats *ret_stats)
 {
-	struct port *port = first_after(sw, after);
+	struct port *port = table_port_after(sw, after);
 
 	ret_stats->time_ns = clock_ns(CLOCK_MONOTONIC);
 	ret_stats->tsc_hz = rte_get_tsc_hz();
 	ret_stats->cpu_ns = clock_ns(CLOCK_PROCESS_CPUTIME_ID);
-	ret_stats->worker_count = 1;
-	fill_worker(sw->worker, &ret_stats->workers[0]);
+	ret_stats->worker_count = sw->worker_count;
+	for (uint32_t i = 0; i < sw->worker_count; i++)
+		fill_worker(sw->workers[i], &sw->load[i], &ret_stats->workers[i]);
 	for (; port && ret_stats->port_count < WIRE_STATS_PORTS; port = port->next)
 		fill_port(port, &ret_stats->ports[ret_stats->port_count++]);
 	ret_stats->more = port != NULL;
@@ -113,7 +141,7 @@ void pages_state(
 )
 {
 	uint32_t fd_count = 0;
-	struct port *port = first_after(sw, after);
+	struct port *port = table_port_after(sw, after);
 
 	if (after == 0)
 		for (const struct network *network = sw->networks; network; network = network->next)
@@ -124,6 +152,8 @@ void pages_state(
 			.network = port->spec.network,
 			.queues = port->spec.queues,
 			.learning = port->spec.learning,
+			.no_offloads = port->spec.no_offloads,
+			.limits = port->spec.limits,
 			.state = port->state,
 			.has_listener = port->listener_fd >= 0,
 		};

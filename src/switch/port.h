@@ -50,7 +50,7 @@ struct port_queue {
 	int call_fd; // -1: the front end polls.
 	int kick_fd; // -1: the front end asks to be polled.
 	uint16_t pair;
-	bool lock; // tx: taken with acquire, given with release.
+	bool *lock; // tx: of struct port_pair, so that it stays the same while paths change.
 	bool touched
 		[WIRE_WORKERS_MAX]; // tx: delivered to in the worker's burst and not shown yet; each worker's own.
 };
@@ -82,8 +82,33 @@ struct network {
 
 struct switch_state;
 
+// No worker is in charge of a queue.
+#define PORT_NO_WORKER UINT16_MAX
+
+// What stays of a queue pair while rings come and go and paths are published anew. A line of memory for the worker in
+// charge of the receive queue, one for those that deliver.
+struct port_pair {
+	// Written by the worker in charge, read by the control thread: single words, relaxed. They pass to another worker by
+	// way of the control thread, after a grace period.
+	uint64_t frames;      // Chains taken.
+	uint64_t busy_cycles; // Of polls that took some.
+	bool awake;	      // Polled now.
+	uint8_t burst;	      // The most that one poll takes; see turns.h. The worker's alone.
+	// The worker in charge, or PORT_NO_WORKER. Stored by the control thread (release), loaded by workers (acquire).
+	uint16_t worker;
+	// The control thread's.
+	int watched_fd;	    // The kick descriptor as it is in that worker's epoll set; -1: in none.
+	uint64_t busy_seen; // busy_cycles at the last look.
+	uint64_t load_cycles; // What they grew by between the last two looks.
+	uint64_t moved_s;     // When it changed hands, by switch_seconds().
+	bool lock __attribute__((aligned(64))
+	); // Transmit queue: taken with acquire, given with release.
+} __attribute__((aligned(64)));
+
 struct port {
-	struct port *next; // In order of id.
+	struct port *next, *prev; // In order of id.
+	struct port *next_hash;
+	uint16_t slot; // Its place in struct port_table.
 	struct switch_state *sw;
 	struct wire_port spec;
 	struct network *network;
@@ -97,7 +122,14 @@ struct port {
 	struct loop_source *source;
 	int listener_fd; // Kept for ringwayd, never used here. -1: none.
 	struct limits limits;
+	struct port_pair *pair;				 // [spec.queues]
 	struct port_counters counters[WIRE_WORKERS_MAX]; // By worker.
+};
+
+// Ports by slot, for events that carry a slot instead of a pointer. Published: stored with release by the control thread,
+// loaded with acquire; a port is freed a grace period after its slot was cleared.
+struct port_table {
+	struct port *slot[WIRE_PORTS_MAX];
 };
 
 // Beside the ring faults: the front end made its own call eventfd block.

@@ -1,113 +1,127 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What workers see: each port's live queues, each network's flood list, the poll list. Control thread.
-// Every list is made anew, swapped in, and the old one freed after a grace period (RCU, QSBR).
+// What workers see: each port's live queues, each network's flood list. Control thread. Everything is made anew, swapped in,
+// and the old one freed after a grace period (RCU, QSBR). assign.c says who polls.
+#include "packet/offload.h"
+#include "switch/poll.h"
 #include "switch/switch.h"
-
-#include <rte_rcu_qsbr.h>
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/eventfd.h>
+#include <string.h>
 
-static void wait_for_workers(struct switch_state *sw)
+static bool is_deliverable(const struct port_path *path)
 {
-	rte_rcu_qsbr_synchronize(sw->qsbr, RTE_QSBR_THRID_INVALID);
+	return path && path->tx_count;
 }
 
-// The ports of a network that frames can be delivered to.
-static struct port_list *make_flood_list(struct switch_state *sw, const struct network *network)
-{
-	struct port_list *list =
-		malloc(sizeof(*list) + sizeof(list->port[0]) * (network->port_count + 1));
-	if (!list)
-		return NULL;
-	list->count = 0;
-	for (struct port *port = sw->ports; port; port = port->next)
-		if (port->network == network && port->path && port->path->tx_count)
-			list->port[list->count++] = port;
-	return list;
-}
-
-static struct poll_list *make_poll_list(struct switch_state *sw)
-{
-	uint32_t count = 0;
-	for (const struct port *port = sw->ports; port; port = port->next)
-		count += port->path ? port->path->rx_count : 0;
-	struct poll_list *list = malloc(sizeof(*list) + sizeof(list->queue[0]) * (count + 1));
-	if (!list)
-		return NULL;
-	list->count = 0;
-	for (const struct port *port = sw->ports; port; port = port->next)
-		for (uint16_t i = 0; port->path && i < port->path->rx_count; i++)
-			list->queue[list->count++] = &port->path->rx[i];
-	return list;
-}
-
-// Swaps in `path` and the lists that follow from it; nothing changes on -ENOMEM.
-static int publish(
-	struct switch_state *sw,
+// The network's flood list with the port, or without it. NULL: out of memory.
+static struct port_list *make_flood_list(
+	const struct network *network,
 	struct port *port,
-	struct port_path *path,
-	struct port_path **ret_old
+	bool with_port
 )
 {
-	struct port_path *old_path = port->path;
-	__atomic_store_n(&port->path, path, __ATOMIC_RELEASE);
-	struct port_list *flood = make_flood_list(sw, port->network);
-	struct poll_list *poll = make_poll_list(sw);
-	if (!flood || !poll) {
-		__atomic_store_n(&port->path, old_path, __ATOMIC_RELEASE);
-		free(flood);
-		free(poll);
-		return -ENOMEM;
-	}
-	struct port_list *old_flood = port->network->flood;
-	struct poll_list *old_poll = sw->worker->poll;
-	__atomic_store_n(&port->network->flood, flood, __ATOMIC_RELEASE);
-	__atomic_store_n(&sw->worker->poll, poll, __ATOMIC_RELEASE);
-	wait_for_workers(sw);
-	(void)eventfd_write(sw->worker->wake_fd, 1); // A full counter wakes as well.
-	free(old_flood);
-	free(old_poll);
-	*ret_old = old_path;
-	return 0;
+	const struct port_list *old = network->flood;
+	uint32_t old_count = old ? old->count : 0;
+	struct port_list *list = malloc(sizeof(*list) + sizeof(list->port[0]) * (old_count + 1));
+
+	if (!list)
+		return NULL;
+	list->count = 0;
+	for (uint32_t i = 0; i < old_count; i++)
+		if (old->port[i] != port)
+			list->port[list->count++] = old->port[i];
+	if (with_port)
+		list->port[list->count++] = port;
+	return list;
 }
 
-// Without memory for new lists the old ones are emptied in place: a list only ever loses members
-// here, and a worker that still sees the old count finds queues that are freed after the grace
-// period only.
-static void unpublish_in_place(struct switch_state *sw, struct port *port)
+// Without memory for a new list the old one loses a member in place: a worker that is reading it may leave out or serve twice
+// the one that takes the place, for one broadcast.
+static void shrink_flood_list(struct port_list *list, const struct port *port)
 {
-	struct poll_list *poll = sw->worker->poll;
-	struct port_list *flood = port->network->flood;
-	__atomic_store_n(&port->path, NULL, __ATOMIC_RELEASE);
-	__atomic_store_n(&poll->count, 0, __ATOMIC_RELEASE);
-	__atomic_store_n(&flood->count, 0, __ATOMIC_RELEASE);
-	wait_for_workers(sw);
+	for (uint32_t i = 0; list && i < list->count; i++) {
+		if (list->port[i] != port)
+			continue;
+		__atomic_store_n(&list->port[i], list->port[list->count - 1], __ATOMIC_RELEASE);
+		__atomic_store_n(&list->count, list->count - 1, __ATOMIC_RELEASE);
+		return;
+	}
+}
+
+static const struct port_queue *find_rx(const struct port_path *path, const struct vring *ring)
+{
+	for (uint16_t i = 0; path && i < path->rx_count; i++)
+		if (path->rx[i].ring == ring)
+			return &path->rx[i];
+	return NULL;
+}
+
+static bool has_tx(const struct port_path *path, const struct vring *ring)
+{
+	for (uint16_t i = 0; path && i < path->tx_count; i++)
+		if (path->tx[i].ring == ring)
+			return true;
+	return false;
+}
+
+static struct worker *worker_of(
+	struct switch_state *sw,
+	const struct port *port,
+	const struct port_queue *queue
+)
+{
+	return sw->workers[port->pair[queue->pair].worker];
+}
+
+// Workers are put in charge of what is new, and lose what is gone.
+static void assign_path(struct switch_state *sw, struct port *port, const struct port_path *old)
+{
+	const struct port_path *path = port->path;
+
+	for (uint16_t i = 0; old && i < old->rx_count; i++)
+		if (!find_rx(path, old->rx[i].ring))
+			assign_release(sw, port, old->rx[i].pair);
+	for (uint16_t i = 0; path && i < path->rx_count; i++)
+		if (!find_rx(old, path->rx[i].ring))
+			assign_queue(sw, port, &path->rx[i]);
+		else
+			poll_check(worker_of(sw, port, &path->rx[i]), port);
+}
+
+static void wake_workers(struct switch_state *sw, const struct port *port)
+{
+	uint32_t woken = 0;
+
+	for (uint16_t i = 0; i < port->path->rx_count; i++) {
+		struct worker *worker = worker_of(sw, port, &port->path->rx[i]);
+		if (!(woken & 1u << worker->index))
+			poll_wake(worker);
+		woken |= 1u << worker->index;
+	}
 }
 
 void publish_remove(struct switch_state *sw, struct port *port)
 {
 	struct port_path *old = port->path;
+	struct port_list *old_flood = NULL;
 
 	if (!old)
 		return;
-	if (publish(sw, port, NULL, &old))
-		unpublish_in_place(sw, port);
+	__atomic_store_n(&port->path, NULL, __ATOMIC_RELEASE);
+	if (is_deliverable(old)) {
+		struct port_list *flood = make_flood_list(port->network, port, false);
+		if (flood) {
+			old_flood = port->network->flood;
+			__atomic_store_n(&port->network->flood, flood, __ATOMIC_RELEASE);
+		} else {
+			shrink_flood_list(port->network->flood, port);
+		}
+	}
+	assign_path(sw, port, old);
+	assign_wait(sw);
+	free(old_flood);
 	free(old);
-}
-
-// Whether workers poll it already: then its notifications are theirs to set.
-static bool is_published(const struct port *port, const struct vring *ring)
-{
-	const struct port_path *path = port->path;
-	for (uint16_t i = 0; path && i < path->rx_count; i++)
-		if (path->rx[i].ring == ring)
-			return true;
-	for (uint16_t i = 0; path && i < path->tx_count; i++)
-		if (path->tx[i].ring == ring)
-			return true;
-	return false;
 }
 
 static void add_queue(struct port *port, struct port_path *path, uint16_t pair, bool is_rx)
@@ -123,14 +137,61 @@ static void add_queue(struct port *port, struct port_path *path, uint16_t pair, 
 		.call_fd = queue->call_fd,
 		.kick_fd = queue->kick_fd,
 		.pair = pair,
+		.lock = &port->pair[pair].lock,
 	};
-	if (!is_published(port, &queue->ring))
-		vring_set_notify(&queue->ring, false); // It is polled from now on.
+	// Nobody waits for room in a receive ring. A transmit ring's notifications are its worker's.
+	if (!is_rx && !has_tx(port->path, &queue->ring))
+		vring_set_notify(&queue->ring, false);
+}
+
+// Requests that a front end may make, and those that it takes over (virtio 1.1, 5.1.3).
+static void fill_offloads(const struct port *port, struct port_path *path)
+{
+	static const struct {
+		uint64_t host, guest; // VIRTIO_NET_F_*
+		uint32_t offload;
+	} bits[] = {
+		{VHOST_FEATURE_CSUM, VHOST_FEATURE_GUEST_CSUM, OFFLOAD_CSUM},
+		{VHOST_FEATURE_HOST_TSO4, VHOST_FEATURE_GUEST_TSO4, OFFLOAD_TSO4},
+		{VHOST_FEATURE_HOST_TSO6, VHOST_FEATURE_GUEST_TSO6, OFFLOAD_TSO6},
+		{VHOST_FEATURE_HOST_ECN, VHOST_FEATURE_GUEST_ECN, OFFLOAD_ECN},
+		{VHOST_FEATURE_HOST_UFO, VHOST_FEATURE_GUEST_UFO, OFFLOAD_UFO},
+	};
+	uint64_t features = vhost_conn_features(port->conn);
+
+	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
+		path->asks |= features & bits[i].host ? bits[i].offload : 0;
+		path->accepts |= features & bits[i].guest ? bits[i].offload : 0;
+	}
+}
+
+int publish_path(struct switch_state *sw, struct port *port, struct port_path *path)
+{
+	struct port_path *old = port->path;
+	struct port_list *flood = NULL;
+	struct port_list *old_flood = NULL;
+
+	if (is_deliverable(path) && !is_deliverable(old)) {
+		flood = make_flood_list(port->network, port, true);
+		if (!flood)
+			return -ENOMEM;
+	}
+	__atomic_store_n(&port->path, path, __ATOMIC_RELEASE);
+	if (flood) {
+		old_flood = port->network->flood;
+		__atomic_store_n(&port->network->flood, flood, __ATOMIC_RELEASE);
+	}
+	assign_path(sw, port, old);
+	wake_workers(sw, port);
+	if (old || old_flood)
+		assign_wait(sw);
+	free(old_flood);
+	free(old);
+	return 0;
 }
 
 int publish_add(struct switch_state *sw, struct port *port)
 {
-	struct port_path *old;
 	struct port_path *path = calloc(1, sizeof(*path));
 
 	if (!path)
@@ -143,7 +204,9 @@ int publish_add(struct switch_state *sw, struct port *port)
 		free(path);
 		return 0; // Nothing was published before, for rings that leave are quiesced.
 	}
-	int r = publish(sw, port, path, &old);
-	free(r ? path : old);
+	fill_offloads(port, path);
+	int r = publish_path(sw, port, path);
+	if (r)
+		free(path);
 	return r;
 }

@@ -1,20 +1,34 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control thread's whole state: networks, ports, the worker, the connection to ringwayd. Everything
-// here belongs to the control thread.
+// The control thread's whole state: networks, ports, the workers, the connection to ringwayd. Everything
+// here belongs to the control thread, but for what port.h and worker.h call published.
 #pragma once
 
 #include "base/loop.h"
+#include "switch/balance.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
 #include "switch/watchdog.h"
 #include "switch/worker.h"
 #include "wire/wire.h"
 
+#define SWITCH_ID_BUCKETS 4096 // A power of two.
+
 struct switch_state {
 	struct loop *loop;
 	struct rte_rcu_qsbr *qsbr;
 	struct fdb *fdb;
-	struct worker *worker;
+	uint32_t worker_count;
+	struct worker *workers[WIRE_WORKERS_MAX];
+	struct balance_worker
+		load[WIRE_WORKERS_MAX]; // By worker; `queues` and `fresh` are kept up to date.
+	uint64_t balanced_tsc;		// The last look at the loads.
+	struct balance_move
+		wish; // What the last look would have moved: only a wish that lasts comes true.
+	uint64_t ping_turns;		      // wire_pong's.
+	uint64_t ping_seen[WIRE_WORKERS_MAX]; // Each worker's turns at the last ping.
+	int fault_fd;			      // eventfd: workers report faults.
+	uint64_t tsc_hz;
+	uint64_t start_tsc; // Where switch_seconds() is 0.
 	struct watchdog watchdog;
 	uint64_t start_ns; // CLOCK_BOOTTIME.
 	int listen_fd;	   // The control socket, inherited.
@@ -22,16 +36,26 @@ struct switch_state {
 	struct loop_source *daemon_source;
 	bool greeted; // ringwayd has sent its hello.
 	uint32_t network_count, port_count;
-	struct network *networks; // In order of id.
-	struct port *ports;	  // In order of id.
+	struct network *networks;	// In order of id.
+	struct port *ports, *last_port; // In order of id.
+	struct port *by_id[SWITCH_ID_BUCKETS];
+	uint32_t next_slot;  // Where the search for a free one begins.
+	uint64_t fds_wanted; // Descriptors that all ports may need together.
+	bool fds_warned;     // They are more than this process may have, and that was said.
+	struct port_table table;
 	struct network *slot[WIRE_NETWORKS_MAX + 1];
 	// One message each way; they are too large for the stack.
 	struct wire_msg request, reply;
 };
 
+// The seconds that the MAC table's age is counted in.
+uint32_t switch_seconds(const struct switch_state *sw);
+
 // table.c: the lists of networks and ports. Errors as wire.h says for the requests.
 struct network *table_network(struct switch_state *sw, uint32_t id);
 struct port *table_port(struct switch_state *sw, uint32_t id);
+// The first port behind this id.
+struct port *table_port_after(struct switch_state *sw, uint32_t id);
 int table_add_network(
 	struct switch_state *sw,
 	const struct wire_network *spec,
@@ -48,9 +72,21 @@ int table_add_port(
 // Closes its connection first; when this returns no worker knows the port any more.
 int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err);
 
+// assign.c: which worker polls what.
+// Waits until no worker uses what was published before.
+void assign_wait(struct switch_state *sw);
+// Puts the least loaded worker in charge of a published receive queue that has none, and tells it.
+void assign_queue(struct switch_state *sw, struct port *port, const struct port_queue *queue);
+// Takes the pair's receive queue from its worker, which lets go within the next grace period.
+void assign_release(struct switch_state *sw, struct port *port, uint16_t pair);
+// Once a second: measures loads and moves at most one queue.
+void assign_balance(struct switch_state *sw);
+
 // publish.c: what workers see.
 // Takes the port's rings and memory away from the workers; returns when none uses them.
 void publish_remove(struct switch_state *sw, struct port *port);
+// Shows a path that was made for the port, and frees the one before. -ENOMEM: nothing changed.
+int publish_path(struct switch_state *sw, struct port *port, struct port_path *path);
 // Shows the port's live queues to the workers. On lack of memory the port stays unpublished: -ENOMEM.
 int publish_add(struct switch_state *sw, struct port *port);
 

@@ -40,12 +40,28 @@ struct network *table_network(struct switch_state *sw, uint32_t id)
 	return network && network->spec.network == id ? network : NULL;
 }
 
+static struct port **bucket(struct switch_state *sw, uint32_t id)
+{
+	return &sw->by_id[id % SWITCH_ID_BUCKETS]; // ringwayd counts.
+}
+
 struct port *table_port(struct switch_state *sw, uint32_t id)
 {
-	struct port *port = sw->ports;
-	while (port && port->spec.port < id)
+	struct port *port = *bucket(sw, id);
+	while (port && port->spec.port != id)
+		port = port->next_hash;
+	return port;
+}
+
+struct port *table_port_after(struct switch_state *sw, uint32_t id)
+{
+	struct port *port = table_port(sw, id);
+	if (port)
+		return port->next;
+	port = sw->ports;
+	while (port && port->spec.port <= id)
 		port = port->next;
-	return port && port->spec.port == id ? port : NULL;
+	return port;
 }
 
 int table_add_network(struct switch_state *sw, const struct wire_network *spec, struct rwy_err *err)
@@ -155,15 +171,76 @@ static int check_port(struct switch_state *sw, const struct wire_port *spec, str
 	return 0;
 }
 
+// Mostly at the end: ringwayd's numbers grow.
 static void link_port(struct switch_state *sw, struct port *port)
 {
-	struct port **at = &sw->ports;
-	while (*at && (*at)->spec.port < port->spec.port)
-		at = &(*at)->next;
-	port->next = *at;
+	struct port *before = sw->last_port;
+	struct port **at = bucket(sw, port->spec.port);
+
+	while (before && before->spec.port > port->spec.port)
+		before = before->prev;
+	port->prev = before;
+	port->next = before ? before->next : sw->ports;
+	*(before ? &before->next : &sw->ports) = port;
+	*(port->next ? &port->next->prev : &sw->last_port) = port;
+	port->next_hash = *at;
 	*at = port;
+	while (sw->table.slot[sw->next_slot])
+		sw->next_slot = (sw->next_slot + 1) % WIRE_PORTS_MAX;
+	port->slot = (uint16_t)sw->next_slot;
+	// The next port gets another one, so that a stale event rarely finds somebody.
+	sw->next_slot = (sw->next_slot + 1) % WIRE_PORTS_MAX;
+	__atomic_store_n(&sw->table.slot[port->slot], port, __ATOMIC_RELEASE);
 	sw->port_count++;
 	port->network->port_count++;
+}
+
+static void unlink_port(struct switch_state *sw, struct port *port)
+{
+	struct port **at = bucket(sw, port->spec.port);
+
+	while (*at != port)
+		at = &(*at)->next_hash;
+	*at = port->next_hash;
+	*(port->prev ? &port->prev->next : &sw->ports) = port->next;
+	*(port->next ? &port->next->prev : &sw->last_port) = port->prev;
+	__atomic_store_n(&sw->table.slot[port->slot], NULL, __ATOMIC_RELEASE);
+	sw->port_count--;
+	port->network->port_count--;
+}
+
+static void free_port(struct port *port)
+{
+	free(port->pair);
+	free(port);
+}
+
+static struct port *make_port(struct switch_state *sw, const struct wire_port *spec)
+{
+	struct port *port = aligned_alloc(64, sizeof(*port));
+	size_t pairs_size = sizeof(struct port_pair) * spec->queues;
+
+	if (!port)
+		return NULL;
+	memset(port, 0, sizeof(*port));
+	port->pair = aligned_alloc(64, pairs_size);
+	if (!port->pair) {
+		free(port);
+		return NULL;
+	}
+	memset(port->pair, 0, pairs_size);
+	for (uint16_t i = 0; i < spec->queues; i++) {
+		port->pair[i].burst = TURN_BURST_FIRST;
+		port->pair[i].worker = PORT_NO_WORKER;
+		port->pair[i].watched_fd = -1;
+	}
+	port->sw = sw;
+	port->spec = *spec;
+	port->network = table_network(sw, spec->network);
+	port->mac_key = fdb_key(port->network->slot, spec->mac);
+	port->listener_fd = -1;
+	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
+	return port;
 }
 
 int table_add_port(
@@ -176,19 +253,12 @@ int table_add_port(
 	int r = check_port(sw, spec, err);
 	if (r)
 		return r;
-	struct port *port = aligned_alloc(64, sizeof(*port));
+	struct port *port = make_port(sw, spec);
 	if (!port)
 		return err_set(err, -ENOMEM, "cannot add port '%s': out of memory", spec->name);
-	memset(port, 0, sizeof(*port));
-	port->sw = sw;
-	port->spec = *spec;
-	port->network = table_network(sw, spec->network);
-	port->mac_key = fdb_key(port->network->slot, spec->mac);
-	port->listener_fd = -1;
-	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
 	r = fdb_pin(sw->fdb, port->mac_key, port);
 	if (r) {
-		free(port);
+		free_port(port);
 		return err_set(
 			err,
 			r,
@@ -204,19 +274,15 @@ int table_add_port(
 
 int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err)
 {
-	struct port **at = &sw->ports;
-	while (*at && (*at)->spec.port != id)
-		at = &(*at)->next;
-	struct port *port = *at;
+	struct port *port = table_port(sw, id);
 	if (!port)
 		return err_set(err, -ENOENT, "cannot remove port %u: there is none", id);
 	attach_close(sw, port);
-	*at = port->next;
-	sw->port_count--;
-	port->network->port_count--;
+	unlink_port(sw, port);
 	fdb_forget_port(sw->fdb, port);
+	assign_wait(sw); // A worker may have it from its slot.
 	if (port->listener_fd >= 0)
 		(void)close(port->listener_fd); // Only kept; nothing to do about a failing close.
-	free(port);
+	free_port(port);
 	return 0;
 }

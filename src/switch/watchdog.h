@@ -8,17 +8,28 @@
 #include <pthread.h>
 #include <stdbool.h>
 
-struct watchdog {
+// A worker and what was seen of it last.
+struct watchdog_view {
 	const struct worker *worker;
-	const struct port *calling; // What it saw last.
+	const struct port *calling;
 	uint64_t turns;
+};
+
+struct watchdog {
+	struct watchdog_view view[WIRE_WORKERS_MAX];
+	uint32_t count;
 	pthread_t thread;
 	bool started;
 	bool stop;
 };
 
-// Starts the watchdog's thread. 0 or a negative errno with err set.
-int watchdog_start(struct watchdog *watchdog, const struct worker *worker, struct rwy_err *err);
+// Starts the watchdog's thread for so many workers. 0 or a negative errno with err set.
+int watchdog_start(
+	struct watchdog *watchdog,
+	struct worker *const *workers,
+	uint32_t count,
+	struct rwy_err *err
+);
 
-// Ends it, once the worker has ended. Safe when it was never started.
+// Ends it, once the workers have ended. Safe when it was never started.
 void watchdog_stop(struct watchdog *watchdog);

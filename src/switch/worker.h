@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A worker: the thread that moves frames. It polls the queues of its poll list, which the control thread
-// replaces under RCU; everything else here is the worker's own.
+// A worker: the thread that moves frames. It polls the receive queues that the control thread put it in charge of, and
+// sleeps when they do. docs/workers.md has the memory ordering of what is shared.
 #pragma once
 
 #include "packet/offload.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
+#include "switch/turns.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,11 +17,6 @@ struct rte_ring;
 #define WORKER_LEARN_RING 1024	// Addresses waiting for the control thread; a power of two.
 #define WORKER_TOUCHED_MAX 1024 // Destination queues that one burst shows together.
 
-struct poll_list {
-	uint32_t count;
-	struct port_queue *queue[];
-};
-
 // An address that a worker saw behind a learning port.
 struct learn_post {
 	uint64_t key;
@@ -28,28 +24,52 @@ struct learn_post {
 	uint32_t pad;
 };
 
+#define POLL_NEWS 512		// A power of two.
+#define POLL_ID_WAKE UINT32_MAX // The wake_fd's id in the epoll set; others are slot << 4 | pair.
+
+// Queues that the worker shall begin to poll, and ports whose queues it shall look up again. One producer, the control
+// thread, and one consumer.
+struct poll_news {
+	uint32_t head; // Next to write. Stored with release.
+	bool lost;     // There was no room: the worker looks at all ports.
+	uint32_t id[POLL_NEWS];
+	uint32_t tail __attribute__((aligned(64))); // Next to read. Stored with release.
+};
+
 struct worker {
-	// Shared with the control thread.
-	struct poll_list *poll;	     // Published.
+	// Constant while it runs.
+	const struct port_table *ports;
 	struct rte_ring *learn_ring; // struct learn_post, single producer and consumer.
 	struct rte_rcu_qsbr *qsbr;
 	const struct fdb *fdb;
 	unsigned int core;  // The CPU it runs on.
 	unsigned int index; // 0 .. WIRE_WORKERS_MAX - 1; also its number with qsbr.
 	bool guarded;	    // There are several workers: destination queues have to be locked.
+	int epoll_fd;	    // Kick descriptors of its queues, and wake_fd.
 	int wake_fd;	    // eventfd: the control thread wakes a sleeping worker.
-	int fault_fd;	    // eventfd: the worker reports a port's fault.
-	bool stop;
-	bool asleep;	      // Nothing to poll.
-	int tid;	      // Linux thread id, for the watchdog's signal.
+	int fault_fd;	    // eventfd of all workers: one reports a port's fault.
+	uint64_t tsc_hz;
+	uint64_t start_tsc;   // Where now_s is 0; the same for all workers.
+	uint64_t look_cycles; // Between two looks for kicks.
+
+	// Written by the control thread.
+	bool stop __attribute__((aligned(64)));
+	uint32_t assigned; // Receive queues that it is in charge of. Relaxed.
+	struct poll_news news;
+
+	// Written by the worker, read by other threads. Relaxed where nothing else is said.
+	bool asleep __attribute__((aligned(64))); // Blocks, or is about to.
+	int tid;				  // Linux thread id, for the watchdog's signal.
 	struct port *calling; // Whose call eventfd is being written; NULL otherwise.
-	uint64_t turns, busy_cycles, idle_cycles, frames;
+	uint64_t turns, busy_cycles, idle_cycles, frames, sleeps;
+	uint32_t awake; // Receive queues that it polls now.
 
 	// The worker's own.
-	uint32_t now_s;
+	uint32_t now_s;	      // Seconds since start_tsc. The control thread's is switch_seconds().
 	uint64_t now;	      // TSC, read before each queue is polled.
 	uint64_t next_second; // TSC.
-	uint64_t tsc_hz;
+	uint64_t next_look;   // TSC.
+	struct turns set;     // The queues that it polls.
 	struct fdb_cache cache;
 	struct frame_burst burst;
 	uint32_t touched_count;
@@ -59,5 +79,22 @@ struct worker {
 		plan[FRAME_BURST_MAX]; // Of those frames of the burst that have a request.
 };
 
-// The thread's function (an rte_eal_remote_launch callback): runs until stop is set and wake_fd written.
+// What a worker is made of. The tables are its users' and stay until it is freed.
+struct worker_config {
+	unsigned int index, core;
+	bool guarded;
+	int fault_fd;
+	uint64_t quiet_cycles; // UINT64_MAX: queues never sleep.
+	uint64_t tsc_hz, start_tsc;
+	const struct port_table *ports;
+	const struct fdb *fdb;
+	struct rte_rcu_qsbr *qsbr; // The worker registers with it under its index.
+};
+
+// NULL with err set. The EAL runs.
+struct worker *worker_new(const struct worker_config *config, struct rwy_err *err);
+// Once its thread has ended. Accepts NULL.
+void worker_free(struct worker *worker);
+
+// The thread's function (an rte_eal_remote_launch callback): runs until stop is set and it is woken.
 int worker_main(void *arg);

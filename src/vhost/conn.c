@@ -254,6 +254,11 @@ uint32_t vhost_conn_regions(const struct vhost_conn *conn, uint64_t *ret_size)
 	return conn->memory ? conn->memory->mem.count : 0;
 }
 
+size_t vhost_conn_own_memory(const struct vhost_conn *conn)
+{
+	return sizeof(*conn) + (conn->memory ? sizeof(*conn->memory) : 0);
+}
+
 bool vhost_conn_memory_lost(const struct vhost_conn *conn)
 {
 	return atomic_load(&conn->memory_lost);

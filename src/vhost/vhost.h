@@ -9,6 +9,7 @@
 #include "vring/vring.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #define VHOST_QUEUE_PAIRS_MAX 16
@@ -111,6 +112,8 @@ uint64_t vhost_conn_features(const struct vhost_conn *conn);
 uint64_t vhost_conn_protocol_features(const struct vhost_conn *conn);
 // Regions of guest memory and their bytes together.
 uint32_t vhost_conn_regions(const struct vhost_conn *conn, uint64_t *ret_size);
+// Bytes that the connection takes itself, without guest memory.
+size_t vhost_conn_own_memory(const struct vhost_conn *conn);
 
 // Installs the SIGBUS handler for guest memory: a front end may shrink or punch the files it shared
 // (hostile catalogue, 9). The handler puts zero pages under the whole region, so that the worker goes on, and marks

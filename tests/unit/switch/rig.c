@@ -5,9 +5,9 @@
 #include "switch/eal.h"
 #include "tests/lib/unit.h"
 
+#include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
-#include <rte_ring_elem.h>
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,9 +19,9 @@
 int rig_start_eal(void **state)
 {
 	struct rwy_err err = {0};
-	unsigned int core;
+	struct eal_cores cores;
 
-	if (eal_parse_cores("", &core, &err) || eal_start(core, &err)) {
+	if (eal_parse_cores("", &cores, &err) || eal_start(&cores, &err)) {
 		print_error("%s\n", err.msg);
 		return -1;
 	}
@@ -30,18 +30,18 @@ int rig_start_eal(void **state)
 
 static struct worker *make_worker(struct rig *rig)
 {
-	size_t size = (sizeof(struct worker) + 63) & ~(size_t)63;
-	struct worker *worker = aligned_alloc(64, size);
+	const struct worker_config config = {
+		.fault_fd = rig->sw.fault_fd,
+		.quiet_cycles = UINT64_MAX,
+		.tsc_hz = rte_get_tsc_hz(),
+		.ports = &rig->sw.table,
+		.fdb = rig->fdb,
+		.qsbr = rig->sw.qsbr,
+	};
+	struct rwy_err err = {0};
+	struct worker *worker = worker_new(&config, &err);
 
 	assert_non_null(worker);
-	memset(worker, 0, size);
-	worker->qsbr = rig->sw.qsbr;
-	worker->fdb = rig->fdb;
-	worker->fault_fd = eventfd(0, EFD_NONBLOCK);
-	worker->learn_ring = rte_ring_create_elem(
-		"learn", sizeof(struct learn_post), 16, SOCKET_ID_ANY, RING_F_SP_ENQ | RING_F_SC_DEQ
-	);
-	assert_non_null(worker->learn_ring);
 	return worker;
 }
 
@@ -56,7 +56,9 @@ struct rig *rig_new(void)
 	assert_int_equal(rte_rcu_qsbr_init(rig->sw.qsbr, 1), 0);
 	rig->fdb = rig->sw.fdb = fdb_new(rig->sw.qsbr, &err);
 	assert_non_null(rig->fdb);
-	rig->worker = rig->sw.worker = make_worker(rig);
+	rig->sw.fault_fd = eventfd(0, EFD_NONBLOCK);
+	rig->worker = rig->sw.workers[0] = make_worker(rig);
+	rig->sw.worker_count = 1;
 	for (uint32_t i = 1; i <= 2; i++) {
 		struct wire_network spec = {.network = i, .name = "n", .mtu = 1500};
 		assert_int_equal(table_add_network(&rig->sw, &spec, &err), 0);
@@ -87,9 +89,8 @@ void rig_free(struct rig *rig)
 			table_remove_network(&rig->sw, rig->sw.networks->spec.network, NULL), 0
 		);
 	fdb_free(rig->fdb);
-	rte_ring_free(rig->worker->learn_ring);
-	close(rig->worker->fault_fd);
-	free(rig->worker);
+	close(rig->sw.fault_fd);
+	worker_free(rig->worker);
 	rte_free(rig->sw.qsbr);
 	free(rig);
 }
