@@ -31,10 +31,22 @@ struct bench *bench_new_config(const struct vring_config *config)
 	return bench;
 }
 
+static bool packed;
+
+void bench_use_packed(bool use)
+{
+	packed = use;
+}
+
 struct bench *bench_new(uint32_t size, uint16_t base)
 {
-	return bench_new_config(&(struct vring_config
-	){.size = size, .base = base, .header_size = 12});
+	struct vring_config config = {.size = size, .base = base, .header_size = 12};
+
+	if (packed) {
+		config.packed = true;
+		config.base = base % size | 0x8000u;
+	}
+	return bench_new_config(&config);
 }
 
 void bench_free(struct bench *bench)
@@ -96,6 +108,9 @@ void bench_send(struct bench *bench, enum drv_shape shape, uint32_t size, uint64
 	struct drv_layout layout;
 	uint32_t header = bench->back.header_size;
 
+	if (shape == DRV_SHAPE_MIXED &&
+	    bench->front->config.packed) // virtio 1.1, 2.7.7: not there.
+		shape = DRV_SHAPE_INDIRECT;
 	drv_layout_make(&layout, shape, header, header + size, &bench->random);
 	bench_send_layout(bench, &layout, number);
 }

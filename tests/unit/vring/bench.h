@@ -18,7 +18,10 @@ struct bench {
 
 #define BENCH_ARENA 0x80000
 
-// A split ring, 12 bytes of header, nothing negotiated.
+// What bench_new() makes from now on, for tests of what both kinds of ring have in common: split rings, or packed
+// ones that begin at the same entry in their first lap.
+void bench_use_packed(bool use);
+// 12 bytes of header, nothing negotiated.
 struct bench *bench_new(uint32_t size, uint16_t base);
 struct bench *bench_new_config(const struct vring_config *config);
 // In memory that outlives it and that the caller checks.

@@ -343,18 +343,16 @@ static void test_offload_is_written(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest tests[] = {
+	const struct CMUnitTest both[] = {
 		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_legacy_header),
 		cmocka_unit_test(test_nothing_shown_before_show),
 		cmocka_unit_test(test_full_leaves_no_trace),
 		cmocka_unit_test(test_full_while_merging),
 		cmocka_unit_test(test_buffer_leaves_no_trace),
-		cmocka_unit_test(test_buffer_of_many_descriptors),
 		cmocka_unit_test(test_merging),
 		cmocka_unit_test(test_merging_largest),
 		cmocka_unit_test(test_merging_is_bounded),
-		cmocka_unit_test(test_empty_descriptors_are_bounded),
 		cmocka_unit_test(test_nothing_merged_behind_a_long_chain),
 		cmocka_unit_test(test_merged_chains_share_a_budget),
 		cmocka_unit_test(test_mixed_burst),
@@ -362,5 +360,15 @@ int main(void)
 		cmocka_unit_test(test_private_head_is_delivered),
 		cmocka_unit_test(test_offload_is_written),
 	};
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	// On descriptors that only a split ring has.
+	const struct CMUnitTest split[] = {
+		cmocka_unit_test(test_buffer_of_many_descriptors),
+		cmocka_unit_test(test_empty_descriptors_are_bounded),
+	};
+	int failed = cmocka_run_group_tests_name("deliver, split", both, NULL, NULL);
+
+	failed += cmocka_run_group_tests_name("deliver, split only", split, NULL, NULL);
+	bench_use_packed(true);
+	failed += cmocka_run_group_tests_name("deliver, packed", both, NULL, NULL);
+	return failed;
 }
