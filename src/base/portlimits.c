@@ -339,11 +339,29 @@ void port_limits_format(
 	}
 }
 
+static const struct {
+	int burst, rate;
+} pairs[] = {
+	{RX_BURST, RX_BPS},
+	{RX_FRAME_BURST, RX_FPS},
+	{TX_BURST, TX_BPS},
+	{TX_FRAME_BURST, TX_FPS},
+	{FLOOD_BURST, FLOOD_FPS},
+};
+
+#define PAIR_COUNT (sizeof(pairs) / sizeof(pairs[0]))
+
 void port_limits_apply(struct port_limits *limits, const struct port_limits_given *given)
 {
 	for (int i = 0; i < PORT_LIMITS_COUNT; i++)
 		if (given->given & 1U << i)
 			*limit_at(limits, i) = limit_get(&given->values, i);
+	for (size_t i = 0; i < PAIR_COUNT; i++) {
+		bool rate_given = given->given & 1U << pairs[i].rate;
+		bool burst_given = given->given & 1U << pairs[i].burst;
+		if (rate_given && !burst_given && !limit_get(limits, pairs[i].rate))
+			*limit_at(limits, pairs[i].burst) = 0;
+	}
 }
 
 static int check_sizes(const struct port_limits *limits, struct rwy_err *err)
@@ -367,16 +385,7 @@ static int check_sizes(const struct port_limits *limits, struct rwy_err *err)
 
 int port_limits_check(const struct port_limits *limits, struct rwy_err *err)
 {
-	static const struct {
-		int burst, rate;
-	} pairs[] = {
-		{RX_BURST, RX_BPS},
-		{RX_FRAME_BURST, RX_FPS},
-		{TX_BURST, TX_BPS},
-		{TX_FRAME_BURST, TX_FPS},
-		{FLOOD_BURST, FLOOD_FPS},
-	};
-	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+	for (size_t i = 0; i < PAIR_COUNT; i++) {
 		if (!limit_get(limits, pairs[i].burst) || limit_get(limits, pairs[i].rate))
 			continue;
 		(void)err_set(

@@ -56,7 +56,7 @@ void port_limits_format(
 	char ret_text[PORT_LIMITS_TEXT_SIZE]
 );
 
-// Puts the limits that were given over those of *limits.
+// Puts the limits that were given over those of *limits. A rate that is taken away takes its burst along.
 void port_limits_apply(struct port_limits *limits, const struct port_limits_given *given);
 
 // -EINVAL: a limit is larger than any switch has use for, or a burst has no rate.

@@ -80,6 +80,11 @@ static int on_port_add(struct switch_state *sw, struct rwy_err *err)
 	return r;
 }
 
+static int on_port_set(struct switch_state *sw, struct rwy_err *err)
+{
+	return table_set_limits(sw, &sw->request.args.port, err);
+}
+
 static int on_port_del(struct switch_state *sw, struct rwy_err *err)
 {
 	return table_remove_port(sw, sw->request.args.ref.id, err);
@@ -124,6 +129,7 @@ static control_handler *const handlers[WIRE_OP_COUNT] = {
 	[WIRE_NETWORK_ADD] = on_network_add,
 	[WIRE_NETWORK_DEL] = on_network_del,
 	[WIRE_PORT_ADD] = on_port_add,
+	[WIRE_PORT_SET] = on_port_set,
 	[WIRE_PORT_DEL] = on_port_del,
 	[WIRE_CONN_ADD] = on_conn_add,
 	[WIRE_STATS] = on_stats,

@@ -219,7 +219,7 @@ void deliver_run(
 		return;
 	}
 	delivery.accepts = path->accepts;
-	if (__builtin_expect(to->limits.has_tx, 0)) {
+	if (__builtin_expect(limits_are_on(&to->limits.has_tx), 0)) {
 		count = apply_limit(worker, &delivery, run, count, passed);
 		run = passed;
 	}

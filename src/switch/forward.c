@@ -98,7 +98,7 @@ static struct judged judge_flood(struct worker *worker, struct port *port)
 {
 	struct limits *limits = &port->limits;
 
-	if (__builtin_expect(limits->has_flood, 0)) {
+	if (__builtin_expect(limits_are_on(&limits->has_flood), 0)) {
 		lock_take(&limits->lock, worker->guarded);
 		bool passes = limits_flood_pass(limits, worker->now);
 		lock_give(&limits->lock, worker->guarded);
@@ -195,7 +195,7 @@ static void count_received(
 		count_add(&counters->drops[DROP_SHORT], drops[VRING_DROP_SHORT]);
 		count_add(&counters->drops[DROP_LONG], drops[VRING_DROP_LONG]);
 	}
-	if (__builtin_expect(port->limits.has_rx, 0)) {
+	if (__builtin_expect(limits_are_on(&port->limits.has_rx), 0)) {
 		lock_take(&port->limits.lock, worker->guarded);
 		limits_rx_taken(&port->limits, taken, bytes);
 		lock_give(&port->limits.lock, worker->guarded);
@@ -215,7 +215,7 @@ uint32_t forward_queue(struct worker *worker, struct port_queue *queue, uint32_t
 	struct vring *ring = queue->ring;
 	uint64_t drops[VRING_DROP_COUNT] = {0};
 
-	if (__builtin_expect(queue->port->limits.has_rx, 0))
+	if (__builtin_expect(limits_are_on(&queue->port->limits.has_rx), 0))
 		max = apply_limit(worker, &queue->port->limits, max);
 	if (max == 0)
 		return 0;

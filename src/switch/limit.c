@@ -31,7 +31,9 @@ void limits_init(
 	uint64_t now
 )
 {
-	*limits = (struct limits){.tsc_hz = tsc_hz};
+	limits_stop(limits);
+	limits->lock = false;
+	limits->tsc_hz = tsc_hz;
 	bucket_init(
 		&limits->rx_bytes, (spec->rx_bps + 7) / 8, spec->rx_burst, BURST_BYTES_MIN, now
 	);
@@ -41,9 +43,16 @@ void limits_init(
 	);
 	bucket_init(&limits->tx_frames, spec->tx_fps, spec->tx_frame_burst, BURST_FRAMES_MIN, now);
 	bucket_init(&limits->flood, spec->flood_fps, spec->flood_burst, BURST_FRAMES_MIN, now);
-	limits->has_rx = spec->rx_bps || spec->rx_fps;
-	limits->has_tx = spec->tx_bps || spec->tx_fps;
-	limits->has_flood = spec->flood_fps != 0;
+	__atomic_store_n(&limits->has_rx, spec->rx_bps || spec->rx_fps, __ATOMIC_RELEASE);
+	__atomic_store_n(&limits->has_tx, spec->tx_bps || spec->tx_fps, __ATOMIC_RELEASE);
+	__atomic_store_n(&limits->has_flood, spec->flood_fps != 0, __ATOMIC_RELEASE);
+}
+
+void limits_stop(struct limits *limits)
+{
+	__atomic_store_n(&limits->has_rx, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&limits->has_tx, false, __ATOMIC_RELEASE);
+	__atomic_store_n(&limits->has_flood, false, __ATOMIC_RELEASE);
 }
 
 // Adds what has flowed in since the last time. Only whole tokens are added and only their time is used up, so

@@ -19,6 +19,8 @@ struct bucket {
 
 // Shared by the workers that poll the port's queues or deliver to it.
 struct limits {
+	// Read by workers without the lock (limits_are_on()), written by the control thread: the rest is used only where
+	// the one that goes with it is true.
 	bool has_rx, has_tx, has_flood;
 	bool lock; // Taken where there are several workers.
 	uint64_t tsc_hz;
@@ -34,6 +36,16 @@ void limits_init(
 	uint64_t tsc_hz,
 	uint64_t now
 );
+
+// Turns all limits off. When every worker has then passed a quiescent state, none uses them, and limits_init() may
+// change them. Control thread.
+void limits_stop(struct limits *limits);
+
+// Whether one of the has_ members is true: pairs with limits_init(), so that who sees it sees the buckets too. Workers.
+static inline bool limits_are_on(const bool *has)
+{
+	return __atomic_load_n(has, __ATOMIC_ACQUIRE);
+}
 
 // How many frames may be taken from the port now, at most `max`. Only with has_rx.
 uint32_t limits_rx_allowance(struct limits *limits, uint64_t now, uint32_t max);

@@ -69,6 +69,8 @@ int table_add_port(
 	int listener_fd,
 	struct rwy_err *err
 );
+// Gives a port the limits of spec; its connection and its frames do not notice. -ENOENT.
+int table_set_limits(struct switch_state *sw, const struct wire_port *spec, struct rwy_err *err);
 // Closes its connection first; when this returns no worker knows the port any more.
 int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err);
 

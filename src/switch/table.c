@@ -4,6 +4,7 @@
 #include "switch/switch.h"
 
 #include <rte_cycles.h>
+#include <rte_rcu_qsbr.h>
 
 #include <errno.h>
 #include <stdlib.h>
@@ -269,6 +270,19 @@ int table_add_port(
 	}
 	port->listener_fd = listener_fd;
 	link_port(sw, port);
+	return 0;
+}
+
+int table_set_limits(struct switch_state *sw, const struct wire_port *spec, struct rwy_err *err)
+{
+	struct port *port = table_port(sw, spec->port);
+	if (!port)
+		return err_set(err, -ENOENT, "cannot change port %u: there is none", spec->port);
+	// Frames go on meanwhile, for a moment without limits.
+	limits_stop(&port->limits);
+	rte_rcu_qsbr_synchronize(sw->qsbr, RTE_QSBR_THRID_INVALID);
+	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
+	port->spec.limits = spec->limits;
 	return 0;
 }
 

@@ -191,6 +191,11 @@ static void test_json(void **state)
 	assert_true(json_equal(all, want));
 	_cleanup_json_ json_t *same = port_limits_given_json(&given);
 	assert_true(json_equal(same, object));
+	given = (struct port_limits_given){.given = 1 << 2}; // The rate of rx_frame_burst.
+	limits = (struct port_limits){.rx_fps = 8, .rx_frame_burst = 7, .tx_burst = 6, .tx_bps = 5};
+	port_limits_apply(&limits, &given);
+	assert_int_equal(limits.rx_frame_burst, 0);
+	assert_int_equal(limits.tx_burst, 6);
 	_cleanup_json_ json_t *bad = json_loads("{\"rx\":1}", 0, NULL);
 	assert_int_equal(port_limits_given_decode(bad, &given, &err), -EINVAL);
 	assert_non_null(strstr(err.msg, "unknown field 'rx'"));

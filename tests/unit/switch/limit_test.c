@@ -70,6 +70,30 @@ static void test_burst_passes_at_once_and_no_more(void **state)
 	assert_false(limits_tx_pass(&limits, 1000 * HZ, 60));
 }
 
+static void test_limits_are_changed(void **state)
+{
+	struct wire_limits spec = {.tx_fps = 1, .tx_frame_burst = 1, .rx_bps = 8, .flood_fps = 1};
+	struct limits limits;
+
+	limits_init(&limits, &spec, HZ, 0);
+	assert_true(limits_tx_pass(&limits, 1, 60));
+	assert_false(limits_tx_pass(&limits, 1, 60));
+	assert_true(limits_are_on(&limits.has_rx));
+	assert_true(limits_are_on(&limits.has_flood));
+	limits_stop(&limits);
+	assert_false(limits_are_on(&limits.has_rx));
+	assert_false(limits_are_on(&limits.has_tx));
+	assert_false(limits_are_on(&limits.has_flood));
+	spec = (struct wire_limits){.tx_fps = 1, .tx_frame_burst = 2};
+	limits_init(&limits, &spec, HZ, 1);
+	assert_false(limits_are_on(&limits.has_rx));
+	assert_false(limits_are_on(&limits.has_flood));
+	assert_true(limits_are_on(&limits.has_tx));
+	assert_true(limits_tx_pass(&limits, 1, 60));
+	assert_true(limits_tx_pass(&limits, 1, 60));
+	assert_false(limits_tx_pass(&limits, 1, 60));
+}
+
 // The debt of a burst that was taken is paid back before anything else is.
 static void test_receive_allowance_pays_its_debt(void **state)
 {
@@ -128,6 +152,7 @@ int main(void)
 		cmocka_unit_test(test_bits_a_second_hold_for_any_size_and_pace),
 		cmocka_unit_test(test_slow_rates_are_exact),
 		cmocka_unit_test(test_burst_passes_at_once_and_no_more),
+		cmocka_unit_test(test_limits_are_changed),
 		cmocka_unit_test(test_receive_allowance_pays_its_debt),
 		cmocka_unit_test(test_receive_frames_are_counted_out),
 		cmocka_unit_test(test_time_that_goes_back_gives_nothing),
