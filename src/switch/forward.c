@@ -13,6 +13,8 @@
 #include <rte_ring_elem.h>
 
 #define ETHER_HEADER 14
+#define ETHER_TYPE_OFFSET 12
+#define ETHER_TAG 4
 #define ETHER_TYPE_VLAN 0x8100
 #define ETHER_TYPE_QINQ 0x88a8
 
@@ -57,10 +59,23 @@ static bool source_allowed(struct worker *worker, struct port *port, const uint8
 	return true;
 }
 
-static uint32_t size_allowed(const struct port *port, const uint8_t *head)
+static bool is_tag(const uint8_t *type)
 {
-	uint32_t type = (uint32_t)head[12] << 8 | head[13];
-	uint32_t tags = type == ETHER_TYPE_VLAN || type == ETHER_TYPE_QINQ ? 4 : 0;
+	uint32_t value = (uint32_t)type[0] << 8 | type[1];
+	return value == ETHER_TYPE_VLAN || value == ETHER_TYPE_QINQ;
+}
+
+// The MTU counts what lies behind the Ethernet header and up to two tags (IEEE 802.1Q, 802.1ad).
+static uint32_t size_allowed(const struct port *port, const struct frame *frame)
+{
+	uint32_t tags = 0;
+
+	if (is_tag(frame->head + ETHER_TYPE_OFFSET)) {
+		tags = ETHER_TAG;
+		if (frame->head_size >= ETHER_HEADER + ETHER_TAG &&
+		    is_tag(frame->head + ETHER_TYPE_OFFSET + ETHER_TAG))
+			tags += ETHER_TAG;
+	}
 	return port->network->spec.mtu + ETHER_HEADER + tags;
 }
 
@@ -90,7 +105,7 @@ static enum drop_reason judge_request(
 	// virtio 1.1, 5.1.6.2.2: hdr_len is a hint that must not be relied on, so nobody else is told it; nor flags that
 	// mean nothing from a driver.
 	frame->offload = plan->offload;
-	return plan->wire_size > size_allowed(port, frame->head) ? DROP_MTU : DROP_COUNT;
+	return plan->wire_size > size_allowed(port, frame) ? DROP_MTU : DROP_COUNT;
 }
 
 // A frame for everybody, as far as the port may send such.
@@ -118,8 +133,11 @@ static struct judged judge(struct worker *worker, struct port *port, struct fram
 		enum drop_reason reason = judge_request(worker, port, frame);
 		if (reason != DROP_COUNT)
 			return drop(reason);
-	} else if (__builtin_expect(frame->size > size_allowed(port, frame->head), 0)) {
-		return drop(DROP_MTU);
+	} else {
+		if (__builtin_expect(frame->size > size_allowed(port, frame), 0))
+			return drop(DROP_MTU);
+		// Without a request the rest of the header means nothing, and nothing of it travels on.
+		frame->offload = (struct frame_offload){0};
 	}
 	if (mac_is_multicast(destination))
 		return judge_flood(worker, port);

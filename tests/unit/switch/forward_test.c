@@ -148,6 +148,27 @@ static void test_mtu_counts_without_ethernet_header(void **state)
 	assert_int_equal(s->a->port->counters[0].drops[DROP_MTU], 1);
 }
 
+// One tag (802.1Q) and two (802.1ad) come on top of the MTU; a third is payload.
+static void test_mtu_counts_without_tags(void **state)
+{
+	static const uint8_t tags[][12] = {
+		{0x81, 0, 0, 5, 8, 0},
+		{0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0},
+		{0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 0x81, 0, 0, 7},
+	};
+	static const uint32_t most[] = {1518, 1522, 1522};
+	struct scene *s = *state;
+
+	for (size_t i = 0; i < sizeof(most) / sizeof(most[0]); i++) {
+		rig_send_typed(s->a, mac_b, mac_a, most[i], tags[i], sizeof(tags[i]));
+		rig_send_typed(s->a, mac_b, mac_a, most[i] + 1, tags[i], sizeof(tags[i]));
+		assert_int_equal(rig_forward(s->rig, s->a), 2);
+		assert_int_not_equal(rig_receive(s->b), -1);
+		assert_int_equal(rig_receive(s->b), -1);
+		assert_int_equal(s->a->port->counters[0].drops[DROP_MTU], i + 1);
+	}
+}
+
 static void test_full_destination_drops_there_and_holds_up_nobody(void **state)
 {
 	struct scene *s = *state;
@@ -246,6 +267,7 @@ int main(void)
 		TEST(test_foreign_source_is_dropped),
 		TEST(test_learning_port_is_heard_but_cannot_pose),
 		TEST(test_mtu_counts_without_ethernet_header),
+		TEST(test_mtu_counts_without_tags),
 		TEST(test_full_destination_drops_there_and_holds_up_nobody),
 		TEST(test_port_without_front_end_is_down),
 		TEST(test_own_address_as_destination),

@@ -150,6 +150,26 @@ struct fdb_entry *rig_lookup(struct rig *rig, uint32_t network, const uint8_t *m
 	return fdb_lookup(rig->fdb, &rig->worker->cache, fdb_key(slot, mac));
 }
 
+void rig_send_typed(
+	struct rig_end *end,
+	const uint8_t *to,
+	const uint8_t *from,
+	uint32_t size,
+	const uint8_t *type,
+	uint32_t type_size
+)
+{
+	static uint8_t bytes[HEADER + 4096];
+	struct drv_layout layout = drv_layout_one(HEADER + size);
+
+	assert_true(size >= 2 * MAC_SIZE + type_size && size <= 4096);
+	memset(bytes, 0, sizeof(bytes));
+	memcpy(bytes + HEADER, to, MAC_SIZE);
+	memcpy(bytes + HEADER + MAC_SIZE, from, MAC_SIZE);
+	memcpy(bytes + HEADER + 2 * MAC_SIZE, type, type_size);
+	assert_true(drv_ring_post(end->from, &layout, bytes, 0));
+}
+
 void rig_send(
 	struct rig_end *end,
 	const uint8_t *to,
@@ -158,16 +178,8 @@ void rig_send(
 	uint8_t tag
 )
 {
-	static uint8_t bytes[HEADER + 4096];
-	struct drv_layout layout = drv_layout_one(HEADER + size);
-
-	assert_true(size >= 15 && size <= 4096);
-	memset(bytes, 0, sizeof(bytes));
-	memcpy(bytes + HEADER, to, MAC_SIZE);
-	memcpy(bytes + HEADER + MAC_SIZE, from, MAC_SIZE);
-	bytes[HEADER + 12] = 0x08; // IPv4, or what the caller overwrites with a tag.
-	bytes[HEADER + 14] = tag;
-	assert_true(drv_ring_post(end->from, &layout, bytes, tag));
+	const uint8_t type[] = {0x08, 0, tag}; // IPv4, and the tag where its version is.
+	rig_send_typed(end, to, from, size, type, sizeof(type));
 }
 
 void rig_refill(struct rig_end *end, uint32_t count)

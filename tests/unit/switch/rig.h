@@ -51,6 +51,15 @@ void rig_send(
 	uint32_t size,
 	uint8_t tag
 );
+// The same with any bytes from the type on.
+void rig_send_typed(
+	struct rig_end *end,
+	const uint8_t *to,
+	const uint8_t *from,
+	uint32_t size,
+	const uint8_t *type,
+	uint32_t type_size
+);
 // Posts `count` receive buffers of 2048 bytes.
 void rig_refill(struct rig_end *end, uint32_t count);
 // One burst from the end's transmit ring through the switch; returns the chains taken.
