@@ -63,9 +63,9 @@ static int check_started(const struct vhost_conn *conn, uint64_t features, struc
 
 int handle_set_features(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
-	uint64_t features = msg->body.u64;
+	uint64_t features = offer_settle(msg->body.u64);
 
-	int r = offer_check(features, offer_features(&conn->config), err);
+	int r = offer_check(msg->body.u64, offer_features(&conn->config), err);
 	if (r)
 		return r;
 	// They say how the rings are read (virtio 1.1, 3.1.1: negotiated before any ring is used).

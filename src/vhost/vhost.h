@@ -107,7 +107,8 @@ bool vhost_conn_is_gone(const struct vhost_conn *conn);
 // The queue, or NULL beyond those of the configuration. Owned by the connection.
 struct vhost_queue *vhost_conn_queue(struct vhost_conn *conn, unsigned int index);
 
-// Negotiated virtio features; 0 before VHOST_USER_SET_FEATURES.
+// Negotiated virtio features, without GUEST_* offloads that lack what they need (virtio 1.1, 5.1.3.1); 0 before
+// VHOST_USER_SET_FEATURES.
 uint64_t vhost_conn_features(const struct vhost_conn *conn);
 uint64_t vhost_conn_protocol_features(const struct vhost_conn *conn);
 // Regions of guest memory and their bytes together.
