@@ -92,7 +92,7 @@ static const struct port_queue *queue_of(const struct port *port, uint16_t pair)
 	return NULL;
 }
 
-static void move(struct switch_state *sw, struct port *port, uint16_t pair, uint16_t to)
+void assign_move(struct switch_state *sw, struct port *port, uint16_t pair, uint16_t to)
 {
 	const struct port_queue *queue = queue_of(port, pair);
 	struct port_pair *state = &port->pair[pair];
@@ -163,10 +163,11 @@ static void balance(struct switch_state *sw, const struct survey *survey, uint64
 	sw->wish = (struct balance_move){0};
 	if (!balance_pick(survey->queue, survey->count, sw->worker_count, interval, &wish))
 		return;
-	if (wish.from == last.from && wish.to == last.to)
-		move(sw, survey->place[wish.queue].port, survey->place[wish.queue].pair, wish.to);
-	else
+	const struct survey_place *place = &survey->place[wish.queue];
+	if (wish.from != last.from || wish.to != last.to)
 		sw->wish = wish;
+	else if (place->port)
+		assign_move(sw, place->port, place->pair, wish.to);
 }
 
 void assign_balance(struct switch_state *sw)

@@ -81,6 +81,8 @@ void assign_wait(struct switch_state *sw);
 void assign_queue(struct switch_state *sw, struct port *port, const struct port_queue *queue);
 // Takes the pair's receive queue from its worker, which lets go within the next grace period.
 void assign_release(struct switch_state *sw, struct port *port, uint16_t pair);
+// Makes another worker poll a published pair's receive queue. Its frames stay in order.
+void assign_move(struct switch_state *sw, struct port *port, uint16_t pair, uint16_t to);
 // Once a second: measures loads and moves at most one queue.
 void assign_balance(struct switch_state *sw);
 

@@ -25,8 +25,8 @@ int turns_init(struct turns *turns, uint64_t quiet)
 		turns_fini(turns);
 		return -ENOMEM;
 	}
-	uintptr_t line = _Alignof(struct turn);
-	turns->turn = (struct turn *)(((uintptr_t)turn + line - 1) & ~(line - 1));
+	// Where the first line of memory begins.
+	turns->turn = (void *)((uint8_t *)turn + (-(uintptr_t)turn & (_Alignof(struct turn) - 1)));
 	return 0;
 }
 

@@ -86,7 +86,7 @@ static int tear_down(void **state)
 	return 0;
 }
 
-static struct source *add(struct scene *scene, uint16_t slot, uint32_t queues, uint64_t cost)
+static struct source *add(struct scene *scene, uint16_t slot, uint16_t queues, uint64_t cost)
 {
 	struct source *source = &scene->source[slot];
 
@@ -145,7 +145,7 @@ static void test_a_flood_takes_its_share_only(void **state)
 static void test_shares_are_equal_whatever_frames_cost(void **state)
 {
 	static const uint64_t costs[] = {60, 100, 400, 1500, 10000, 30000, 100, 250};
-	static const uint32_t queues[] = {1, 2, 4, 8, 16, 1, 16, 3};
+	static const uint16_t queues[] = {1, 2, 4, 8, 16, 1, 16, 3};
 	struct scene *scene = *state;
 
 	for (uint16_t i = 0; i < 8; i++)
