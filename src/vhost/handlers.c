@@ -184,6 +184,8 @@ int handle_add_mem_reg(struct vhost_conn *conn, struct message *msg, struct rwy_
 		conn->memory = memory_new(&conn->memory_lost);
 	if (!conn->memory)
 		return err_set(err, -ENOMEM, "out of memory");
+	if (memory_add_again(conn->memory, &msg->body.slot.region, msg->fds[0]))
+		return 0;
 	return memory_add(conn->memory, &msg->body.slot.region, msg->fds[0], err);
 }
 

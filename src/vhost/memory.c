@@ -80,37 +80,44 @@ static int check_region(
 	return 0;
 }
 
+static int look_at_file(int fd, struct statx *ret_stat)
+{
+	return statx(
+		fd,
+		"",
+		AT_EMPTY_PATH | AT_STATX_DONT_SYNC,
+		STATX_TYPE | STATX_SIZE | STATX_INO,
+		ret_stat
+	);
+}
+
 // Only files that live in memory: on any other a page fault may wait for whoever serves the file, and
 // stop a worker. Never asks the file system itself, for the same reason: seals exist exactly on
-// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached. Raises *page to the file's.
+// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached.
 static int check_file(
 	int fd,
 	const struct message_region *region,
-	size_t *page,
+	struct statx *ret_stat,
 	struct rwy_err *err
 )
 {
-	struct statx stat;
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR)
 		return err_set(err, -EINVAL, "memory region's file is not open for writing");
 	if (fcntl(fd, F_GET_SEALS) < 0)
 		return err_set(err, -EINVAL, "memory region's descriptor is not shared memory");
-	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE | STATX_SIZE, &stat))
+	if (look_at_file(fd, ret_stat))
 		return err_set(err, -errno, "cannot look at a region's file: %s", strerror(errno));
-	if (!S_ISREG(stat.stx_mode))
+	if (!S_ISREG(ret_stat->stx_mode))
 		return err_set(err, -EINVAL, "memory region's descriptor is not a file");
-	if (region->offset + region->size > stat.stx_size)
+	if (region->offset + region->size > ret_stat->stx_size)
 		return err_set(
 			err,
 			-EINVAL,
 			"memory region at 0x%" PRIx64 " ends beyond its file",
 			region->gpa
 		);
-	// Huge pages: the file's block is its page.
-	if (stat.stx_blksize > *page && !(stat.stx_blksize & (stat.stx_blksize - 1)))
-		*page = stat.stx_blksize;
 	return 0;
 }
 
@@ -124,10 +131,14 @@ static int map_region(
 	struct rwy_err *err
 )
 {
+	struct statx stat = {0};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int r = check_file(fd, region, &page, err);
+	int r = check_file(fd, region, &stat, err);
 	if (r)
 		return r;
+	// Huge pages: the file's block is its page.
+	if (stat.stx_blksize > page && !(stat.stx_blksize & (stat.stx_blksize - 1)))
+		page = stat.stx_blksize;
 	uint64_t start = region->offset & ~(uint64_t)(page - 1);
 	size_t size = (region->offset - start + region->size + page - 1) & ~(page - 1);
 	int flags = MAP_SHARED | MAP_NORESERVE;
@@ -140,9 +151,30 @@ static int map_region(
 		return err_set(err, guard, "this switch holds too many memory regions");
 	}
 	(void)madvise(addr, size, MADV_DONTDUMP); // Only keeps core dumps small.
-	*ret_mapping = (struct memory_mapping){.addr = addr, .size = size, .guard = guard};
+	*ret_mapping = (struct memory_mapping){
+		.addr = addr,
+		.size = size,
+		.guard = guard,
+		.additions = 1,
+		.offset = region->offset,
+		.inode = stat.stx_ino,
+		.device = {stat.stx_dev_major, stat.stx_dev_minor},
+	};
 	*ret_host = addr + (region->offset - start);
 	return 0;
+}
+
+// The index of the region with these addresses and this size; mem.count when there is none.
+static uint32_t find_region(const struct memory *memory, const struct message_region *region)
+{
+	uint32_t i;
+
+	for (i = 0; i < memory->mem.count; i++) {
+		const struct vring_region *r = &memory->mem.region[i];
+		if (r->gpa == region->gpa && r->user == region->user && r->size == region->size)
+			break;
+	}
+	return i;
 }
 
 // vring_mem is sorted by guest address: everything from `at` on makes room, or closes up.
@@ -186,18 +218,34 @@ int memory_add(
 	return 0;
 }
 
+bool memory_add_again(struct memory *memory, const struct message_region *region, int fd)
+{
+	uint32_t i = find_region(memory, region);
+	struct memory_mapping *mapping = &memory->mapping[i];
+	struct statx stat = {0};
+
+	if (i == memory->mem.count || mapping->additions == UINT32_MAX)
+		return false;
+	if (look_at_file(fd, &stat) || stat.stx_ino != mapping->inode ||
+	    stat.stx_dev_major != mapping->device[0] || stat.stx_dev_minor != mapping->device[1] ||
+	    region->offset != mapping->offset)
+		return false;
+	mapping->additions++;
+	return true;
+}
+
 int memory_remove(struct memory *memory, const struct message_region *region, struct rwy_err *err)
 {
-	for (uint32_t i = 0; i < memory->mem.count; i++) {
-		const struct vring_region *r = &memory->mem.region[i];
-		if (r->gpa != region->gpa || r->user != region->user || r->size != region->size)
-			continue;
-		memory->size -= r->size;
-		unmap(&memory->mapping[i]);
-		move_regions(memory, i, -1);
+	uint32_t i = find_region(memory, region);
+
+	if (i == memory->mem.count)
+		return err_set(err, -ENOENT, "no memory region at 0x%" PRIx64, region->gpa);
+	if (--memory->mapping[i].additions > 0)
 		return 0;
-	}
-	return err_set(err, -ENOENT, "no memory region at 0x%" PRIx64, region->gpa);
+	memory->size -= memory->mem.region[i].size;
+	unmap(&memory->mapping[i]);
+	move_regions(memory, i, -1);
+	return 0;
 }
 
 void *memory_find_user(const struct memory *memory, uint64_t user, uint64_t size)

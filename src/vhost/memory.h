@@ -8,6 +8,7 @@
 #include "vring/mem.h"
 
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,7 +19,11 @@
 struct memory_mapping {
 	uint8_t *addr; // Whole pages of the file's own size around the region.
 	size_t size;
-	int guard; // Entry of the SIGBUS guard.
+	int guard;	    // Entry of the SIGBUS guard.
+	uint32_t additions; // How often it was added, less how often it was removed.
+	uint64_t offset;    // Of the region in its file, which is known by
+	uint64_t inode;	    // its number on
+	uint32_t device[2]; // its file system.
 };
 
 struct memory {
@@ -42,7 +47,12 @@ int memory_add(
 	struct rwy_err *err
 );
 
-// Unmaps the region with these addresses and this size. -ENOENT when there is none.
+// Counts one more addition of a region that is there already, of the same file. False when there is none like it. QEMU
+// before 8.2 adds and removes every region once for each queue pair, and starts no queue when one of them fails.
+bool memory_add_again(struct memory *memory, const struct message_region *region, int fd);
+
+// Unmaps the region with these addresses and this size, if it was not added more often than removed. -ENOENT when
+// there is none.
 int memory_remove(struct memory *memory, const struct message_region *region, struct rwy_err *err);
 
 // Where a range of user addresses lies in this process; NULL unless one region holds all of it.

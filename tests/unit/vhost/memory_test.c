@@ -65,6 +65,34 @@ static void test_adds_and_removes(void **state)
 	rig_fini(&rig);
 }
 
+// As QEMU before 8.2 does for each of its queue pairs.
+static void test_counts_additions_of_one_region(void **state)
+{
+	struct rig rig;
+	uint64_t size;
+
+	memory_rig(&rig, 2);
+	struct message_region region = front_region_message(rig.front, 0);
+	int fd = rig.front->region[0].fd;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(add(&rig, &region, fd), 0);
+	assert_int_equal(regions(&rig, &size), 1);
+	assert_int_equal(size, region.size);
+	// Another file, or another part of it, in the same place is no repetition.
+	assert_int_equal(add(&rig, &region, rig.front->region[1].fd), 1);
+	struct message_region moved = region;
+	moved.offset += 4096;
+	assert_int_equal(add(&rig, &moved, fd), 1);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(regions(&rig, &size), 1);
+		assert_int_equal(rem(&rig, &region, -1), 0);
+	}
+	assert_int_equal(regions(&rig, &size), 0);
+	assert_int_equal(size, 0);
+	assert_int_equal(rem(&rig, &region, -1), 1);
+	rig_fini(&rig);
+}
+
 static void test_refuses_malformed_regions(void **state)
 {
 	struct rig rig;
@@ -290,6 +318,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_adds_and_removes),
+		cmocka_unit_test(test_counts_additions_of_one_region),
 		cmocka_unit_test(test_refuses_malformed_regions),
 		cmocka_unit_test(test_refuses_unfit_descriptors),
 		cmocka_unit_test(test_breaks_without_reply_ack),
