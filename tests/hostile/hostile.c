@@ -21,14 +21,19 @@ static const char usage[] = "usage: hostile [options] PATH CASE\n"
 			    "  --hold S    how long to hold a connection that goes on (1)\n"
 			    "  --count N   how often, in cases that repeat themselves\n";
 
-static const struct hostile_case *const groups[] = {message_cases, memory_cases, ring_cases};
+static const struct hostile_case *const groups[] =
+	{message_cases, memory_cases, ring_cases, packed_cases, form_cases};
 #define GROUPS (sizeof(groups) / sizeof(groups[0]))
 
 int play_connect(struct play *play, const struct front_config *config)
 {
-	static const struct front_config defaults;
+	struct front_config own = config ? *config : (struct front_config){0};
 
-	play->front = front_new(config ? config : &defaults);
+	if (play->packed)
+		own.features = VHOST_FEATURE_VERSION_1 | VHOST_FEATURE_MRG_RXBUF |
+			VHOST_FEATURE_RING_INDIRECT_DESC | VHOST_FEATURE_RING_EVENT_IDX |
+			VHOST_FEATURE_RING_PACKED | VHOST_FEATURE_PROTOCOL_FEATURES;
+	play->front = front_new(&own);
 	if (!play->front)
 		return -errno;
 	return front_connect(play->front, play->path);
@@ -66,20 +71,33 @@ int play_send_frame(struct play *play, uint32_t size)
 	return front_send(play->front, 0, frame, size);
 }
 
-static const struct hostile_case *find_case(const char *name)
+static const struct hostile_case *find_in(const struct hostile_case *group, const char *name)
 {
-	for (size_t i = 0; i < GROUPS; i++)
-		for (const struct hostile_case *c = groups[i]; c->name; c++)
-			if (strcmp(c->name, name) == 0)
-				return c;
+	for (const struct hostile_case *c = group; c->name; c++)
+		if (strcmp(c->name, name) == 0)
+			return c;
 	return NULL;
+}
+
+// By its own name, or by that of a case that is played on either form of ring.
+static const struct hostile_case *find_case(const char *name, bool *ret_packed)
+{
+	const size_t prefix = strlen(HOSTILE_PACKED);
+	const struct hostile_case *c = NULL;
+
+	for (size_t i = 0; i < GROUPS && !c; i++)
+		c = find_in(groups[i], name);
+	*ret_packed = !c && strncmp(name, HOSTILE_PACKED, prefix) == 0;
+	return *ret_packed ? find_in(form_cases, name + prefix) : c;
 }
 
 static int list_cases(void)
 {
 	for (size_t i = 0; i < GROUPS; i++)
 		for (const struct hostile_case *c = groups[i]; c->name; c++)
-			printf("%-20s %s\n", c->name, c->text);
+			printf("%-24s %s\n", c->name, c->text);
+	for (const struct hostile_case *c = form_cases; c->name; c++)
+		printf(HOSTILE_PACKED "%-17s %s\n", c->name, c->text);
 	return 0;
 }
 
@@ -125,7 +143,8 @@ int main(int argc, char **argv)
 		if (bad)
 			break;
 	}
-	const struct hostile_case *c = argc - optind == 2 ? find_case(argv[optind + 1]) : NULL;
+	const struct hostile_case *c =
+		argc - optind == 2 ? find_case(argv[optind + 1], &play.packed) : NULL;
 	if (letter != -1 || !c) {
 		(void)fputs(usage, stderr);
 		return 2;

@@ -14,6 +14,7 @@ struct play {
 	uint8_t mac[6];	     // Source address of its frames.
 	unsigned int hold_s; // How long a case that holds something back does so.
 	uint64_t count;	     // Of messages, in cases of many; 0: the case's own choice.
+	bool packed;	     // The case is played on packed rings, with event indices.
 	struct front *front;
 };
 
@@ -25,10 +26,15 @@ struct hostile_case {
 	case_fn *play;
 };
 
+#define HOSTILE_PACKED "packed-"
+
 // Ended by an entry without a name.
 extern const struct hostile_case message_cases[];
 extern const struct hostile_case memory_cases[];
 extern const struct hostile_case ring_cases[];
+extern const struct hostile_case packed_cases[];
+// On split rings, and on packed ones as "packed-" and the name.
+extern const struct hostile_case form_cases[];
 
 // Makes the front end and connects. config NULL: defaults. 0 or a negative errno.
 int play_connect(struct play *play, const struct front_config *config);
@@ -40,3 +46,11 @@ void play_hold(struct play *play);
 bool play_is_closed(const struct play *play);
 // A broadcast frame from the play's address on pair 0's transmit ring, not kicked. As front_send().
 int play_send_frame(struct play *play, uint32_t size);
+
+// For the cases of rings: everything is started, and one good frame was sent.
+int play_start_ring(struct play *play);
+// A descriptor for pair 0's transmit ring: number `index` from the one that play_spring() makes available, which has
+// no effect before.
+void play_put(struct play *play, uint16_t index, const struct front_desc *desc);
+// Makes what was put available, `count` descriptors in all, and notifies.
+int play_spring(struct play *play, uint16_t count);

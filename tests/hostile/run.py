@@ -143,7 +143,7 @@ def play(switch, tools, directory, case, before):
     """Why the case failed, or nothing."""
     paths = [os.path.join(directory, f"port{port}") for port in (1, 2, 3)]
     switch.states[3] = (WAITING, "")
-    if case.startswith("rx-"):
+    if case.removeprefix("packed-").startswith("rx-"):
         # What it receives is the point: broadcasts, once its rings run.
         hostile = start_hostile(tools, paths[2], case)
         switch.wait_for_state(3, RUNNING)

@@ -12,7 +12,8 @@ mac_hostile=02:00:00:00:66:01
 # After these the port has to be quarantined: each is against the protocol, whatever else happens.
 sure=(garbage huge-size unknown wrong-version alien-features queue-index queue-size-3 ring-outside regions-max
 	region-beyond region-wraps region-gpa-wraps region-empty region-pipe index-jump head-range next-range chain-loop
-	buffer-outside buffer-wraps indirect-nested)
+	buffer-outside buffer-wraps indirect-nested packed-base-range packed-size-0 packed-chain-loop packed-buffer-outside
+	packed-buffer-wraps packed-direction packed-indirect-next)
 
 setup_file() {
 	smoke_start
