@@ -172,7 +172,8 @@ static void play(struct vhost_conn *conn, int sock, const uint8_t *data, size_t 
 // NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct vhost_conn_config config = {.queue_pairs = QUEUE_PAIRS, .mtu = 1500};
+	static const struct vhost_conn_config config = {
+		.queue_pairs = QUEUE_PAIRS, .mtu = 1500, .offloads = true};
 	int first = next_fd();
 	int pair[2];
 
