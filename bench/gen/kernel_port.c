@@ -180,7 +180,7 @@ int kernel_port_open(struct gen *gen, uint32_t index, struct lane *lanes)
 
 	if (!k || gen->config.queue_pairs > 1) {
 		free(k);
-		return gen_fail(-ENOTSUP, "unsupported: %s has one queue", port->path);
+		return gen_fail(-ENOTSUP, "unsupported: an interface has one queue");
 	}
 	k->fd = -1;
 	k->frame_size = gen->config.frame_size;

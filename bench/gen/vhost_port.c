@@ -188,20 +188,16 @@ static void init_pair(struct gen *gen, uint32_t index, uint32_t pair, struct lan
 	lane->burst = config->ring_size / 4 < 32 ? config->ring_size / 4 : 32;
 }
 
-static int check_features(const struct gen *gen, const struct port *port, uint64_t features)
+static int check_features(const struct gen_config *config, uint64_t features)
 {
-	const struct gen_config *config = &gen->config;
-
 	if (config->packed && !(features & VHOST_FEATURE_RING_PACKED))
-		return gen_fail(-ENOTSUP, "unsupported: %s offers no packed rings", port->path);
+		return gen_fail(-ENOTSUP, "unsupported: no packed rings are offered");
 	if (config->tso && (features & FEATURES_TSO) != FEATURES_TSO)
-		return gen_fail(-ENOTSUP, "unsupported: %s offers no segmentation", port->path);
+		return gen_fail(-ENOTSUP, "unsupported: no segmentation is offered");
 	if (config->frame_size > config->rx_buffer && !(features & VHOST_FEATURE_MRG_RXBUF))
-		return gen_fail(
-			-ENOTSUP, "unsupported: %s offers no mergeable buffers", port->path
-		);
+		return gen_fail(-ENOTSUP, "unsupported: no mergeable buffers are offered");
 	if (config->queue_pairs > 1 && !(features & VHOST_FEATURE_MQ))
-		return gen_fail(-ENOTSUP, "unsupported: %s offers one queue pair", port->path);
+		return gen_fail(-ENOTSUP, "unsupported: one queue pair only is offered");
 	return 0;
 }
 
@@ -315,7 +311,7 @@ int vhost_port_open(struct gen *gen, uint32_t index, struct lane *lanes)
 		r = front_negotiate(v->front);
 	if (r)
 		return gen_fail(r, "cannot connect to %s: %s", port->path, strerror(-r));
-	r = check_features(gen, port, v->front->features);
+	r = check_features(&gen->config, v->front->features);
 	if (r)
 		return r;
 	gen->features = v->front->features;

@@ -143,7 +143,13 @@ def _run_measure(measure, rig, options, results):
             for name in systems:
                 if name in skip:
                     continue
-                result = {**_one(measure, rig, name, setup), "round": number}
+                result = _one(measure, rig, name, setup)
+                if "error" in result:
+                    # Once more: a start may fail for reasons of its own on a machine like this.
+                    _say(f"  {name}, {report.point_name(result['point'])}, tried again after: "
+                         f"{result['error']}")
+                    result = {**_one(measure, rig, name, setup), "failed_before": result["error"]}
+                result["round"] = number
                 results.append(result)
                 if "unsupported" in result:
                     skip[name] = result["unsupported"]
@@ -160,12 +166,17 @@ def _write(document, out):
     (out / "results.md").write_text(page.text(document, summary, drawn))
 
 
+def _now():
+    return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
+
+
 def _measure_all(options):
     _check_machine(options)
-    results = []
+    results, kept = [], _kept_results(options)
+    stolen = machine.stolen_ticks()
     document = {
         "schema": SCHEMA,
-        "begun": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "begun": _now(),
         "machine": machine.describe(TOP, options.build),
     }
     with machine.Hugepages(options.hugepages):
@@ -173,7 +184,7 @@ def _measure_all(options):
             top=TOP, build=options.build, switch_cpu=options.switch_cpu,
             generator_cpu=options.generator_cpu, seconds=options.seconds, trial=options.trial,
             warm=min(0.5, options.seconds), tolerance=options.tolerance, keep=options.keep,
-            hugepages=options.hugepages > 0 and machine.free_hugepages() >= 1024,
+            hugepages=options.hugepages > 0 and machine.free_hugepages() >= 1200,
             ringwayd_args=tuple(options.ringwayd_arg),
         )
         document["options"] = {
@@ -182,13 +193,21 @@ def _measure_all(options):
         } | {"rounds": options.rounds, "quick": options.quick}
         for name in options.measures:
             _run_measure(MEASURES[name], rig, options, results)
-    document["ended"] = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
-    earlier = options.out / "results.json"
-    if options.merge and earlier.exists():
-        kept = json.loads(earlier.read_text())["results"]
-        results[:0] = [r for r in kept if r["measure"] not in options.measures]
-    document["results"] = results
+            # After each measure: an interrupted run keeps what is whole.
+            document["ended"] = _now()
+            document["stolen"] = machine.stolen_share(stolen)
+            document["results"] = kept + results
+            _write(document, options.out)
     return document
+
+
+def _kept_results(options):
+    """Of an earlier run, those of the measures that are not measured now."""
+    earlier = options.out / "results.json"
+    if not options.merge or not earlier.exists():
+        return []
+    kept = json.loads(earlier.read_text())["results"]
+    return [r for r in kept if r["measure"] not in options.measures]
 
 
 def _interrupt(*_):
@@ -197,18 +216,19 @@ def _interrupt(*_):
 
 def main(argv):
     options = _options(argv)
-    signal.signal(signal.SIGTERM, _interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _interrupt)
     try:
         if options.json:
             document = json.loads(options.json.read_text())
+            _write(document, options.out)
         else:
             document = _measure_all(options)
-        _write(document, options.out)
     except RigError as why:
         print(f"bench/run: {why}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("bench/run: interrupted; all that was started is ended", file=sys.stderr)
+        print("bench/run: interrupted: all that was started is ended, whole measures are kept", file=sys.stderr)
         return 130
     summary = report.summarize(document["results"])
     _say("\nNumbers to reach")

@@ -111,6 +111,17 @@ class Hugepages:
             (HUGEPAGES / "nr_hugepages").write_text(self.before)
 
 
+def stolen_ticks():
+    """(ticks that a hypervisor gave to others, all ticks) since the machine began."""
+    return parse.stolen_times(_read("/proc/stat"))
+
+
+def stolen_share(since):
+    """The part of the CPUs' time that a hypervisor gave to others since stolen_ticks() was asked."""
+    stolen, total = stolen_ticks()
+    return (stolen - since[0]) / max(1, total - since[1])
+
+
 def cpu_busy_seconds(cpu):
     """Seconds that a CPU was busy since the machine began."""
     return parse.cpu_times(_read("/proc/stat"), cpu)[0] / TICKS

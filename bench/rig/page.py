@@ -13,6 +13,7 @@ def _facts(document):
         f"- {m['cpu']}, {m['cpus']} CPUs{' of a virtual machine' if m['virtual'] else ''}, "
         f"{m['memory_mib']} MiB, vectors {m['vectors']}, Linux {m['kernel']}.",
         f"- Versions: {versions}.",
+        f"- The hypervisor gave {document.get('stolen', 0) * 100:.1f} % of the CPUs' time to others meanwhile.",
         f"- The switch's core is CPU {o['switch_cpu']}, the generator's {o['generator_cpu']}; "
         f"{'2 MiB pages' if o['hugepages'] else 'ordinary pages'} for every system.",
     ]

@@ -48,6 +48,12 @@ def cpu_times(text, cpu):
     raise ValueError(f"/proc/stat has no CPU {cpu}")
 
 
+def stolen_times(text):
+    """(stolen, all) clock ticks of all CPUs together in /proc/stat."""
+    ticks = [int(w) for w in text.split("\n", 1)[0].split()[1:9]]
+    return ticks[7], sum(ticks)
+
+
 def process_ticks(text):
     """Clock ticks that a process used, from /proc/PID/stat. Its name may hold anything."""
     words = text.rpartition(")")[2].split()

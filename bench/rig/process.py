@@ -13,6 +13,8 @@ import time
 PR_SET_PDEATHSIG = 1
 # Far more than anything takes on a quiet machine.
 PATIENCE = 60
+# In the names of threads that move frames: EAL's, Open vSwitch's.
+WORKERS = ("worker", "pmd-")
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -111,13 +113,16 @@ class Workspace:
         wait_until(ready, f"{process.rig_name} listening on {path}")
 
 
-def keep_off(pids, cpu, cpus):
-    """Moves all threads of these processes that are not pinned to `cpu` alone to `cpus`."""
-    for pid in pids:
-        for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
-            with contextlib.suppress(ProcessLookupError):
-                if os.sched_getaffinity(int(task.name)) != {cpu}:
-                    os.sched_setaffinity(int(task.name), cpus)
+def keep_off(pid, cpus):
+    """Moves all threads of a process but its workers, which pin themselves, to `cpus`.
+
+    Told by name: EAL pins its control threads too, to the very CPUs that the main thread does not run on.
+    """
+    for task in pathlib.Path(f"/proc/{pid}/task").glob("*"):
+        with contextlib.suppress(OSError):
+            name = (task / "comm").read_text()
+            if not any(word in name for word in WORKERS):
+                os.sched_setaffinity(int(task.name), cpus)
 
 
 def run(argv, **options):

@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Results as a summary, and the summary as text: medians and spreads over rounds."""
+import re
+
 from .numbers import in_words, median, ratio, spread
 
 # A cell of a table that is text rather than a number.
@@ -72,9 +74,26 @@ def _cell(value, factor):
     return text
 
 
+def _by_load(entry):
+    """An entry of latencies as several: what is the same for all loads, and one for each load."""
+    parts = {}
+    for name, value in entry["values"].items():
+        load = re.search(r"_(\d+)(_|$)", name)
+        plain = name.replace(f"_{load[1]}", "", 1) if load else name
+        parts.setdefault(int(load[1]) if load else 0, {})[plain] = value
+    for load, values in parts.items():
+        point = {**entry["point"], **({"load": f"{load} %"} if load else {})}
+        yield {**entry, "point": point, "values": values}
+    if not parts:
+        yield entry
+
+
 def table(summary, measure):
     """(headings, rows) of a measure."""
     entries = [e for e in summary if e["measure"] == measure]
+    if measure == "latency":
+        entries = [part for e in entries for part in _by_load(e)]
+        entries.sort(key=lambda e: (e["point"]["size"], e["point"].get("load", "")))
     names = list(dict.fromkeys(
         n for e in entries for n, v in e["values"].items() if v["median"] is not None and n != "kicks"))
     headings = ["frames", "system"] + [

@@ -100,6 +100,9 @@ class Parsers(unittest.TestCase):
         self.assertEqual(parse.cpu_times(text, 1), (22, 142))
         self.assertRaises(ValueError, parse.cpu_times, text, 3)
 
+    def test_stolen_times(self):
+        self.assertEqual(parse.stolen_times("cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1\n"), (8, 36))
+
     def test_process_ticks_of_an_odd_name(self):
         text = "42 (a ) b) S 1 1 1 0 -1 0 0 0 0 0 30 12 0 0 20 0 1 0 0\n"
         self.assertEqual(parse.process_ticks(text), 42)

@@ -25,6 +25,9 @@ class System:
     # What the generator is started by, for instance in a namespace.
     generator_prefix = ()
 
+    # Set for measures of memory: take it when it is needed and not all at once.
+    memory_as_needed = False
+
     def __init__(self, rig, workspace):
         self.rig = rig
         self.workspace = workspace

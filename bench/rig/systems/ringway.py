@@ -35,7 +35,8 @@ class Ringway(System):
         )
         wait_until(self._answers, "ringwayd answering")
         # The switch picks its own CPU and needs to be allowed there; all other threads give way.
-        keep_off((self.daemon.pid, self.pid()), self.rig.switch_cpu, self.rig.generator_cpus)
+        for pid in (self.daemon.pid, self.pid()):
+            keep_off(pid, self.rig.generator_cpus)
         self._command("network", "create", "bench", "--no-docker", "--mtu", setup.mtu)
         return [self._add(i, setup) for i in range(setup.ports)]
 

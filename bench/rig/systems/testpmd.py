@@ -3,7 +3,7 @@
 import subprocess
 
 from .. import parse
-from ..process import wait_until
+from ..process import keep_off, wait_until
 from .base import Counters, System, Unsupported
 
 
@@ -37,6 +37,7 @@ class Testpmd(System):
         for path in iface:
             self.workspace.wait_socket(path, self.process)
         self._say("start")
+        keep_off(self.process.pid, self.rig.generator_cpus)
         return iface
 
     def _say(self, line):
