@@ -31,8 +31,11 @@ class Watch:
     def stop(self):
         self.after = self._look()
 
-    def cycles_per_frame(self, hz, frames_per_s):
-        """Busy cycles a frame; None where the system has no counters or moved nothing."""
+    def cycles_per_frame(self, hz, frames_per_s, loss=0.0):
+        """Busy cycles a delivered frame; None where the system has no counters or moved nothing.
+
+        Systems count the frames that they took: those that they lost cost cycles too.
+        """
         (begun, first), (ended, last) = self.before, self.after
         if first is None or last is None:
             return None
@@ -40,7 +43,9 @@ class Watch:
             share = (last.cycles - first.cycles) / (ended - begun)
             return share * hz / frames_per_s if frames_per_s else None
         frames = last.frames - first.frames
-        return (last.cycles - first.cycles) / frames if frames else None
+        if not frames or loss >= 1:
+            return None
+        return (last.cycles - first.cycles) / frames / (1 - loss)
 
 
 class Generator:
@@ -121,7 +126,8 @@ class Generator:
             "frames_per_s": said["frames_per_s"],
             "gbit_per_s": said["gbit_per_s"],
             "loss": said["loss"],
-            "cycles_per_frame": watch[0].cycles_per_frame(said["hz"], said["frames_per_s"]),
+            "cycles_per_frame": watch[0].cycles_per_frame(
+                said["hz"], said["frames_per_s"], said["loss"]),
             "kicks": said["kicks"],
             "generator_spare": said["generator_spare"],
         }

@@ -148,6 +148,18 @@ class Reports(unittest.TestCase):
         self.assertEqual((limit[3], limit[4]), ("1.33 x", False))
         self.assertIsNone(found["switch memory a port", ""][4])
 
+    def test_latencies_have_a_row_for_each_load(self):
+        values = {"zero_loss_frames_per_s": 4e6, "one_way_10_p50_us": 1.0, "one_way_90_p50_us": 9.0,
+                  "one_way_10_p99.9_us": 3.0, "loss_90": 0.5}
+        summary = report.summarize([{"measure": "latency", "point": {"size": 64}, "system": "ringway",
+                                     "values": values}])
+        headings, rows = report.table(summary, "latency")
+        self.assertEqual(headings[2:], ["no-loss Mframes/s", "one way p50 us", "one way p99.9 us",
+                                        "loss %"])
+        self.assertEqual([r[0] for r in rows], ["64 B", "64 B, load 10 %", "64 B, load 90 %"])
+        self.assertEqual([r[2:] for r in rows], [["4.00", "-", "-", "-"], ["-", "1.00", "3.00", "-"],
+                                                 ["-", "9.00", "-", "50.0"]])
+
     def test_points_by_name(self):
         self.assertEqual(report.point_name(Setup(both_ways=True).key()), "64 B, both ways")
         self.assertEqual(report.point_name(Setup(size=1500, ports=102).key()), "1500 B, ports 102")
