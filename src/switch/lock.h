@@ -8,6 +8,7 @@
 #include <stdbool.h>
 
 // NOLINTNEXTLINE(readability-non-const-parameter): written by the builtin.
+// NOLINTNEXTLINE(readability-non-const-parameter): written by the builtin.
 static inline void lock_take(bool *lock, bool guarded)
 {
 	if (!guarded)

@@ -227,7 +227,7 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL); // Cannot fail with these arguments.
-	sandbox_raise_limits();
+	sw->fds_limit = sandbox_raise_limits();
 	sw->start_ns = boottime_ns();
 	sw->listen_fd = inherited_socket(err);
 	if (sw->listen_fd < 0)

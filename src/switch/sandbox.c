@@ -23,13 +23,14 @@ int sandbox_drop_privileges(struct rwy_err *err)
 	return 0;
 }
 
-void sandbox_raise_limits(void)
+uint64_t sandbox_raise_limits(void)
 {
 	struct rlimit limit;
 	if (getrlimit(RLIMIT_NOFILE, &limit))
-		return;
+		return 0;
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit); // As many ports as fit otherwise.
+	return getrlimit(RLIMIT_NOFILE, &limit) ? 0 : limit.rlim_cur;
 }
 
 // No path is among them: newfstatat only with an empty one (fstat), nothing that opens or connects.

@@ -4,6 +4,8 @@
 
 #include "base/err.h"
 
+#include <stdint.h>
+
 // Gives up every capability and the way back to one. 0 or a negative errno.
 int sandbox_drop_privileges(struct rwy_err *err);
 
@@ -11,5 +13,5 @@ int sandbox_drop_privileges(struct rwy_err *err);
 // start no program and reach no other process. A call that is not on the list ends the process.
 int sandbox_filter(struct rwy_err *err);
 
-// Raises the limit of open descriptors to what is allowed: each port needs about 10.
-void sandbox_raise_limits(void);
+// Raises the limit of open descriptors to what is allowed: each port needs about 10. Returns it; 0: unknown.
+uint64_t sandbox_raise_limits(void);

@@ -41,6 +41,7 @@ struct switch_state {
 	struct port *by_id[SWITCH_ID_BUCKETS];
 	uint32_t next_slot;  // Where the search for a free one begins.
 	uint64_t fds_wanted; // Descriptors that all ports may need together.
+	uint64_t fds_limit;  // What this process may have; 0: unknown.
 	bool fds_warned;     // They are more than this process may have, and that was said.
 	struct port_table table;
 	struct network *slot[WIRE_NETWORKS_MAX + 1];

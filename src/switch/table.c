@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Networks and ports by id. Control thread. A port's address is pinned in the MAC table as long as the port
 // exists, connected or not, so that frames for it are never flooded.
+#include "base/log.h"
 #include "switch/switch.h"
 
 #include <rte_cycles.h>
@@ -10,6 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+// Regions of memory, a descriptor each, that most front ends stay below.
+#define REGIONS_USUAL 4
 
 static const char *const drop_text[DROP_COUNT] = {
 	[DROP_SHORT] = "short",
@@ -244,6 +248,26 @@ static struct port *make_port(struct switch_state *sw, const struct wire_port *s
 	return port;
 }
 
+// Descriptors that a port's front end usually takes: listener, connection, two eventfds a ring, some regions of memory.
+static uint64_t fds_of(const struct port *port)
+{
+	return 2 + 4ull * port->spec.queues + REGIONS_USUAL;
+}
+
+// Says once that more ports were added than there may be descriptors for; those that do not fit cannot connect.
+static void check_fds(struct switch_state *sw)
+{
+	if (sw->fds_warned || sw->fds_limit == 0 || sw->fds_wanted <= sw->fds_limit)
+		return;
+	sw->fds_warned = true;
+	log_warn(
+		"%u ports may need %llu descriptors, and this process may have %llu: raise the hard limit of open files (LimitNOFILE=)",
+		sw->port_count,
+		(unsigned long long)sw->fds_wanted,
+		(unsigned long long)sw->fds_limit
+	);
+}
+
 int table_add_port(
 	struct switch_state *sw,
 	const struct wire_port *spec,
@@ -270,6 +294,8 @@ int table_add_port(
 	}
 	port->listener_fd = listener_fd;
 	link_port(sw, port);
+	sw->fds_wanted += fds_of(port);
+	check_fds(sw);
 	return 0;
 }
 
@@ -293,6 +319,7 @@ int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err)
 		return err_set(err, -ENOENT, "cannot remove port %u: there is none", id);
 	attach_close(sw, port);
 	unlink_port(sw, port);
+	sw->fds_wanted -= fds_of(port);
 	fdb_forget_port(sw->fdb, port);
 	assign_wait(sw); // A worker may have it from its slot.
 	if (port->listener_fd >= 0)
