@@ -30,7 +30,8 @@ struct vhost_conn *vhost_conn_new(
 	void *ctx
 )
 {
-	struct vhost_conn *conn = calloc(1, sizeof(*conn));
+	unsigned int queue_count = 2u * config->queue_pairs;
+	struct vhost_conn *conn = calloc(1, sizeof(*conn) + queue_count * sizeof(conn->queue[0]));
 	int flags = fcntl(fd, F_GETFL);
 	if (!conn || flags < 0 || fcntl(fd, F_SETFL, flags | O_NONBLOCK)) {
 		int saved_errno = errno;
@@ -43,8 +44,8 @@ struct vhost_conn *vhost_conn_new(
 	conn->config = *config;
 	conn->ops = ops;
 	conn->ctx = ctx;
-	conn->queue_count = 2u * config->queue_pairs;
-	for (unsigned int i = 0; i < VHOST_QUEUES_MAX; i++)
+	conn->queue_count = queue_count;
+	for (unsigned int i = 0; i < conn->queue_count; i++)
 		queue_init(&conn->queue[i], i % 2); // vhost.h: odd ones are transmit queues.
 	return conn;
 }
@@ -54,7 +55,7 @@ void vhost_conn_free(struct vhost_conn *conn)
 	if (!conn)
 		return;
 	conn->ops->quiesce(conn->ctx);
-	for (unsigned int i = 0; i < VHOST_QUEUES_MAX; i++)
+	for (unsigned int i = 0; i < conn->queue_count; i++)
 		queue_fini(&conn->queue[i]);
 	memory_free(conn->memory);
 	channel_fini(&conn->channel);
@@ -256,7 +257,8 @@ uint32_t vhost_conn_regions(const struct vhost_conn *conn, uint64_t *ret_size)
 
 size_t vhost_conn_own_memory(const struct vhost_conn *conn)
 {
-	return sizeof(*conn) + (conn->memory ? sizeof(*conn->memory) : 0);
+	return sizeof(*conn) + conn->queue_count * sizeof(conn->queue[0]) +
+		(conn->memory ? sizeof(*conn->memory) : 0);
 }
 
 bool vhost_conn_memory_lost(const struct vhost_conn *conn)

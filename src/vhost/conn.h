@@ -24,5 +24,5 @@ struct vhost_conn {
 	atomic_bool memory_lost;
 	struct memory *memory; // NULL: none yet.
 	unsigned int queue_count;
-	struct queue queue[VHOST_QUEUES_MAX];
+	struct queue queue[]; // [queue_count]
 };
