@@ -50,7 +50,7 @@ static const struct argp_option option_table[] = {
 	 OPT_SWITCH_QUIET,
 	 "USEC",
 	 0,
-	 "How long a queue is polled without frames before it sleeps (default: the switch's)",
+	 "How long a queue is polled without frames before it sleeps (default: 100)",
 	 1},
 	{"switch-user",
 	 OPT_SWITCH_USER,

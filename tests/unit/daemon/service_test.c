@@ -82,6 +82,10 @@ static int remove_file(const char *path, const struct stat *st, int type, struct
 
 static int teardown(void **state)
 {
+	struct rwy_err err = {0};
+	// A switch that has not greeted yet is not known by its process, and would outlive the test.
+	if (d && link_wait(d->link, 5000, &err))
+		print_message("%s\n", err.msg);
 	if (d)
 		stop(true);
 	return nftw(dir, remove_file, 8, FTW_DEPTH | FTW_PHYS);
