@@ -14,17 +14,18 @@
 #define DRAIN_MOST_MS 500
 // A gap in our own turns that is longer than this is not the switch's.
 #define STALL_NS 20000
+// A trial begins slowly, so that a switch that sleeps when it is idle is awake: this long at a part of the rate.
+#define RAMP_MS 5
+#define RAMP_PART 0.1
 
 struct paced {
 	struct gen *gen;
-	uint64_t now;	// Of the receiving turn.
 	uint64_t start; // Of the schedule; moved by stalls.
 	uint64_t stalls;
 	uint64_t stall_cycles;
 	uint64_t read; // Frames looked at.
 	uint64_t alien;
 	uint64_t back_missed;
-	bool counting;
 	struct hist out;
 	struct hist back;
 };
@@ -89,9 +90,10 @@ static void send_due(struct gen *gen, struct lane *lane, uint64_t due)
 		.sender = (uint16_t)lane->index, .kind = STAMP_OUT, .magic = STAMP_MAGIC};
 
 	lane->offered = due;
+	// They are published together.
+	stamp.cycles = cycles_now();
 	for (uint32_t i = 0; i < going; i++) {
 		stamp.seq = ++lane->seq;
-		stamp.cycles = cycles_now();
 		write_stamp(lane->ops->slot(lane, i), &stamp);
 	}
 	if (going)
@@ -111,6 +113,15 @@ static void receive_all(struct gen *gen)
 
 static uint64_t last_turn;
 
+// Cycles at the full rate that have as many frames as those since the start.
+static double elapsed(const struct gen *gen, uint64_t now)
+{
+	double cycles = (double)(now - paced.start);
+	double ramp = gen->hz * RAMP_MS / 1000;
+
+	return cycles < ramp ? cycles * RAMP_PART : cycles - ramp * (1 - RAMP_PART);
+}
+
 static void turn(struct gen *gen)
 {
 	double per_sender = gen->config.rate / gen->sender_count / gen->hz;
@@ -127,7 +138,7 @@ static void turn(struct gen *gen)
 		struct lane *lane = gen->sender[i];
 		// Senders take turns: each a part of a period after the one before.
 		double phase = (double)i / gen->sender_count;
-		uint64_t due = (uint64_t)((double)(now - paced.start) * per_sender + phase);
+		uint64_t due = (uint64_t)(elapsed(gen, now) * per_sender + phase);
 		if (due > lane->offered)
 			send_due(gen, lane, due);
 	}
@@ -136,10 +147,8 @@ static void turn(struct gen *gen)
 
 static void begin(struct gen *gen)
 {
-	struct gen *kept = gen;
-
 	memset(&paced, 0, sizeof(paced));
-	paced.gen = kept;
+	paced.gen = gen;
 	paced.start = last_turn = cycles_now();
 	for (uint32_t i = 0; i < gen->lane_count; i++) {
 		struct lane *lane = &gen->lane[i];

@@ -72,6 +72,13 @@ static int check_ports(struct gen *gen)
 			config->busy,
 			gen->port_count
 		);
+	// virtio 1.1, 2.6 and 2.7
+	if (!config->packed && (config->ring_size & (config->ring_size - 1)))
+		return gen_fail(
+			-EINVAL,
+			"split rings of %u entries: it has to be a power of two",
+			config->ring_size
+		);
 	if (config->pattern == GEN_PAIRS && config->busy % 2)
 		return gen_fail(-EINVAL, "%u ports make no pairs", config->busy);
 	return 0;

@@ -54,6 +54,8 @@ def _parser():
                         help="measure nothing: print and draw the results in FILE")
     parser.add_argument("--merge", action="store_true",
                         help="keep the measures of an earlier results.json that are not measured now")
+    parser.add_argument("--profile", action="store_true",
+                        help="write where the switch's CPU spends its time beside the results (needs perf)")
     parser.add_argument("--force", action="store_true", help="run beside busy processes")
     parser.add_argument("--keep", action="store_true", help="keep the logs of every run in /tmp")
     return parser
@@ -87,6 +89,8 @@ def _check_machine(options):
             "each needs a CPU of its own")
     if not (options.build / "bench/gen/gen").exists():
         raise RigError(f"{options.build} has no generator: run 'make' first, or say --build")
+    if options.profile and not shutil.which("perf"):
+        raise RigError("--profile needs perf: install Debian's linux-perf")
     busy = [] if options.force else machine.busy_processes()
     if busy:
         pid, command, share = busy[0]
@@ -186,10 +190,11 @@ def _measure_all(options):
             warm=min(0.5, options.seconds), tolerance=options.tolerance, keep=options.keep,
             hugepages=options.hugepages > 0 and machine.free_hugepages() >= 1200,
             ringwayd_args=tuple(options.ringwayd_arg),
+            profile=options.out.resolve() if options.profile else None,
         )
         document["options"] = {
             k: (str(v) if isinstance(v, pathlib.Path) else v)
-            for k, v in dataclasses.asdict(rig).items() if k not in ("top", "build", "keep")
+            for k, v in dataclasses.asdict(rig).items() if k not in ("top", "build", "keep", "profile")
         } | {"rounds": options.rounds, "quick": options.quick}
         for name in options.measures:
             _run_measure(MEASURES[name], rig, options, results)

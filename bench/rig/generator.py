@@ -9,7 +9,7 @@ import time
 
 from . import parse
 from .numbers import median
-from .process import PATIENCE, RigError
+from .process import PATIENCE, RigError, run
 from .setup import mac_of
 from .systems.base import Unsupported
 
@@ -115,12 +115,29 @@ class Generator:
             raise RigError(self.workspace.last_words("gen"))
         return result
 
+    def _profile(self):
+        """Where the switch's CPU spends its time, by function, while the load goes on."""
+        data = self.workspace.dir / "perf.data"
+        run(["perf", "record", "-q", "-F", 4000, "-C", self.rig.switch_cpu, "-o", data,
+             "--", "sleep", 1])
+        said = run(["perf", "report", "--stdio", "-q", "--no-children", "--percent-limit", "0.5",
+                    "--sort", "comm,dso,symbol", "-i", data])
+        point = "-".join(f"{k}-{v}" for k, v in self.setup.key().items())
+        self.rig.profile.mkdir(parents=True, exist_ok=True)
+        (self.rig.profile / f"profile-{self.system.name}-{point}.txt").write_text(said)
+
     def throughput(self, seconds=None):
         watch = []
+
+        def measured():
+            watch[0].stop()
+            if self.rig.profile:
+                self._profile()
+
         said = self.drive(
             "throughput", seconds or self.rig.seconds,
             on_ready=lambda: watch.append(Watch(self.system)),
-            on_measured=lambda: watch[0].stop(),
+            on_measured=measured,
         )
         return {
             "frames_per_s": said["frames_per_s"],

@@ -15,6 +15,10 @@ TSO_SIZE = 44 * 1460 + 54
 VHOST = ("ringway", "ovs", "ovs-flows", "testpmd", "limit")
 ALL = ("ringway", "ovs", "ovs-flows", "testpmd", "bridge", "limit")
 LOADS = (10, 50, 90)
+# A trial in which the generator itself did not keep up says nothing about the switch.
+ACHIEVED = 0.9
+# Taken as the base of loads where no rate is without loss.
+LITTLE_LOSS = 0.001
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,19 +47,26 @@ def _loss_at(generator, rate, trial):
     # At high rates every eighth frame's number is read: all are counted.
     every = 1 if rate < 2e6 else 8
     said = generator.drive("paced", trial, "--rate", f"{rate:.0f}", "--read-every", every)
-    return said["lost"] / said["offered"] if said["offered"] else 1.0
+    if said["offered"] < ACHIEVED * rate * trial:
+        return 1.0
+    return said["lost"] / said["offered"]
 
 
 def run_latency(rig, workspace, system, setup):
     """RFC 2544: the rate without loss (26.1), and latencies at parts of it."""
     generator = _generator(rig, workspace, system, setup)
     most = generator.throughput(min(rig.seconds, 2.0))["frames_per_s"]
-    rate = search_rate(
-        lambda r: _loss_at(generator, r, rig.trial) <= rig.tolerance, most, resolution=1 / 64,
-        retries=2,
-    )
+
+    def search(tolerance):
+        return search_rate(
+            lambda r: _loss_at(generator, r, rig.trial) <= tolerance, most, 1 / 64, retries=2)
+
+    rate = search(rig.tolerance)
     values = {"zero_loss_frames_per_s": rate, "open_loop_frames_per_s": most}
-    for load in LOADS if rate else ():
+    if not rate:
+        # A machine that is disturbed all the time: latencies are still worth knowing.
+        rate = values["little_loss_frames_per_s"] = search(LITTLE_LOSS) or most / 64
+    for load in LOADS:
         one_way = generator.drive(
             "paced", rig.seconds, "--rate", f"{max(1, rate * load / 100):.0f}")
         # Both directions together are as many frames as one way alone.

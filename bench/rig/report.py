@@ -14,6 +14,7 @@ COLUMNS = {
     "loss": ("loss %", 100),
     "generator_spare": ("generator spare %", 100),
     "zero_loss_frames_per_s": ("no-loss Mframes/s", 1e-6),
+    "little_loss_frames_per_s": ("0.1 %-loss Mframes/s", 1e-6),
     "open_loop_frames_per_s": ("open-loop Mframes/s", 1e-6),
     "idle_cpu_share": ("CPU %", 100),
     "resident_kib": ("MiB", 1 / 1024),

@@ -55,6 +55,7 @@ class Rig:
     tolerance: float = 0.0
     keep: bool = False
     hugepages: bool = False
+    profile: pathlib.Path | None = None
     ringwayd_args: tuple = ()
 
     @property
