@@ -36,7 +36,7 @@ format: setup
 	@tools/check-lib.sh c_files | xargs -0 clang-format -i
 
 clean:
-	rm -rf build build-check build-clang build-asan build-fuzz build-arm64
+	rm -rf build build-check build-clang build-asan build-fuzz build-arm64 build-vm
 
 help:
 	@printf '%s\n' \

@@ -17,8 +17,9 @@ FUNCTION = re.compile(r"^[0-9a-f]+ <(.+)>:$")
 INSTRUCTION = re.compile(r"^\s*[0-9a-f]+:\t(.+)$")
 # Where a branch goes does not matter, and the assembler does not read objdump's way to write it.
 BRANCH = re.compile(r"^(?:(?:bnd|notrack|data16|cs|ds|addr32) )*(?:j\w+|call\w*|loop\w*|xbegin)\b")
-# Hints that older CPUs execute as no operation: the assembler would refuse the first two.
-HINTS = {"endbr64", "rdsspq", "pause", "nop", "nopw", "nopl", "data16", "cs", "xchg"}
+# Older CPUs execute these as no operation, and tzcnt as bsf, which is the same unless its operand is 0: compilers write
+# it so where it is not.
+HARMLESS = {"endbr64", "rdsspq", "pause", "nop", "nopw", "nopl", "data16", "cs", "xchg", "tzcnt"}
 REFUSED = re.compile(r"^<stdin>:(\d+): Error: (.+)$|^\{standard input\}:(\d+): Error: (.+)$")
 # The check is worth nothing if the assembler accepts all: what it has to refuse and to accept.
 BEYOND = ["popcnt %rax,%rbx", "pshufb %xmm0,%xmm1", "crc32l %eax,%ebx", "vmovdqu (%rax),%ymm0", "movbe (%rax),%ebx"]
@@ -85,7 +86,7 @@ def main():
         for function, text in disassemble(path):
             if VARIANT.search(function):
                 variants.add(function)
-            elif not BRANCH.match(text) and text.split()[0] not in HINTS:
+            elif not BRANCH.match(text) and text.split()[0] not in HARMLESS:
                 seen.setdefault(text, (path.relative_to(build), function))
     if len(seen) < 1000:
         sys.exit(f"check-baseline.py: only {len(seen)} instructions in {len(objects)} objects below {build}/src: build first")

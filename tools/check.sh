@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 
 stages=(
 	format spdx layers prefix spelling shell python man
-	build-gcc headers units baseline unit build-clang tidy build-asan unit-asan arm64 fuzz smoke
+	build-gcc headers units baseline unit build-clang tidy build-asan unit-asan arm64 fuzz smoke vm
 )
 logs=build-check
 jobs=$(nproc)
@@ -212,30 +212,60 @@ stage_units() {
 	tools/check-units.sh
 }
 
+# note_tap NAME: counts the tests that the stage's log tells of in TAP.
+note_tap() {
+	local line
+	while IFS= read -r line; do
+		case $line in
+		'ok '*' # skip'*) note_result skip "$1 ${line%% # skip*}" "${line##* # skip }" ;;
+		'ok '*) note_result pass "$1 $line" ;;
+		'not ok '*) note_result fail "$1: ${line#not ok }" ;;
+		esac
+	done <"$log"
+}
+
 stage_smoke() {
 	if [ "$(id -u)" != 0 ]; then
 		skip_reason='needs root: an engine and network namespaces'
 		return 77
 	fi
 	setup_build build gcc || return 1
-	local status=0 line
+	local status=0
 	timeout --kill-after=30 "${SMOKE_SECONDS:-900}" \
 		bats --formatter tap tests/smoke </dev/null || status=$?
 	[ "$status" != 124 ] || note_result fail smoke 'took too long and was ended'
-	while IFS= read -r line; do
-		case $line in
-		'ok '*' # skip'*) note_result skip "smoke ${line%% # skip*}" "${line##* # skip }" ;;
-		'ok '*) note_result pass "smoke $line" ;;
-		'not ok '*) note_result fail "smoke: ${line#not ok }" ;;
-		esac
-	done <"$log"
+	note_tap smoke
+	return "$status"
+}
+
+# Linux in virtual machines as front ends, under software emulation.
+stage_vm() {
+	if [ "$(id -u)" != 0 ]; then
+		skip_reason='needs root: a ringwayd of its own'
+		return 77
+	fi
+	command -v qemu-system-x86_64 >/dev/null || {
+		skip_reason='qemu-system-x86_64 is not installed'
+		return 77
+	}
+	local status=0
+	setup_build build gcc || return 1
+	tests/vm/image.sh build-vm || status=$?
+	if [ "$status" = 77 ]; then
+		skip_reason="the guests' kernel cannot be fetched: see $log"
+		return 77
+	fi
+	[ "$status" = 0 ] || return 1
+	timeout --kill-after=30 "${VM_SECONDS:-400}" python3 tests/vm/run.py build build-vm || status=$?
+	[ "$status" != 124 ] || note_result fail vm 'took too long and was ended'
+	note_tap vm
 	return "$status"
 }
 
 # Stages whose tests are counted one by one; all others count as one each.
 counts_itself() {
 	case $1 in
-	unit | unit-asan | arm64 | fuzz | smoke) return 0 ;;
+	unit | unit-asan | arm64 | fuzz | smoke | vm) return 0 ;;
 	*) return 1 ;;
 	esac
 }

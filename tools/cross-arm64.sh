@@ -9,6 +9,7 @@
 set -euo pipefail
 umask 022
 cd "$(dirname "$0")/.."
+. tools/apt-lib.sh
 build=$PWD/build-arm64
 work=$build/packages
 sysroot=$build/sysroot
@@ -24,53 +25,6 @@ fail() {
 	exit "${2-1}"
 }
 
-# arm64_apt ARGUMENT...: apt-get as on an arm64 machine where nothing is installed, with a state of its own.
-arm64_apt() {
-	apt-get -q -o APT::Architecture=arm64 -o APT::Architectures::=arm64 -o APT::Install-Recommends=false \
-		-o Dir::State="$work" -o Dir::State::status="$work/status" -o Dir::Cache="$work" \
-		-o Dir::Etc::SourceList=/dev/null -o Dir::Etc::SourceParts="$work/sources.list.d" \
-		-o Dir::Etc::PreferencesParts=/dev/null -o APT::Sandbox::User="$(id -un)" \
-		-o Acquire::Retries=2 "$@" </dev/null
-}
-
-# The sources of Debian itself that this machine has: other ones may not have the architecture, or not answer.
-copy_sources() {
-	local codename path
-	# shellcheck disable=SC1091 # not part of the project
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
-	[ -n "$codename" ] || fail 'no VERSION_CODENAME in /etc/os-release: this is not Debian' 77
-	for path in /etc/apt/sources.list.d/*.sources; do
-		[ -f "$path" ] || continue
-		# A paragraph for each source.
-		awk -v RS= -v ORS='\n\n' -v suites="\nSuites:[^\n]* $codename" \
-			'("\n" $0) ~ suites && $0 !~ /\nEnabled: *no/' "$path"
-	done >"$work/sources.list.d/debian.sources"
-	for path in /etc/apt/sources.list /etc/apt/sources.list.d/*.list; do
-		[ -f "$path" ] || continue
-		# Without its options: one may name the machine's own architecture.
-		grep -E "^deb .* $codename(-updates|-security|/updates)? " "$path" |
-			sed -E 's/^deb +\[[^]]*\]/deb/' || true
-	done >"$work/sources.list.d/debian.list"
-	cat "$work/sources.list.d/"* | grep -q . || fail "apt has no source of $codename" 77
-}
-
-fetch_packages() {
-	rm -rf "$work"
-	mkdir -p "$work/lists/partial" "$work/archives/partial" "$work/sources.list.d"
-	: >"$work/status"
-	copy_sources
-	arm64_apt update || fail 'cannot read the list of arm64 packages: look at the network and /etc/apt' 77
-	arm64_apt -y --download-only install "${packages[@]}" ||
-		fail 'cannot fetch the arm64 packages: look at the network and /etc/apt' 77
-}
-
-# unpack_package FILE: what compiling, linking and running need, beside each other as on a merged /usr.
-unpack_package() {
-	dpkg-deb --fsys-tarfile "$1" | tar -x -C "$sysroot" --keep-directory-symlink --no-same-owner \
-		--exclude=./etc --exclude=./var --exclude=./usr/share/doc --exclude=./usr/share/man \
-		--exclude=./usr/share/locale
-}
-
 make_sysroot() {
 	local path target
 	rm -rf "$sysroot"
@@ -80,7 +34,7 @@ make_sysroot() {
 	export -f unpack_package
 	# shellcheck disable=SC2016 # it is the inner shell that expands them
 	find "$work/archives" -maxdepth 1 -name '*.deb' -print0 |
-		xargs -0 -P "$(nproc)" -n 16 bash -euo pipefail -c 'for deb; do unpack_package "$deb"; done' unpack ||
+		xargs -0 -P "$(nproc)" -n 16 bash -euo pipefail -c 'for deb; do unpack_package "$deb" "$sysroot"; done' unpack ||
 		fail "cannot unpack the packages below $work/archives"
 	# Links from the root would lead out of it.
 	find "$sysroot" -type l -lname '/*' -printf '%p\t%l\n' |
@@ -122,10 +76,11 @@ EOF
 # The sysroot is made anew when what it is made of, or how, has changed.
 prepare() {
 	local key
-	key=$(sha256sum <"tools/cross-arm64.sh")
+	key=$(cat tools/cross-arm64.sh tools/apt-lib.sh | sha256sum)
 	[ "$(cat "$build/made-by" 2>/dev/null)" != "$key" ] || return 0
 	rm -rf "$build"
-	fetch_packages
+	private_apt_begin "$work" arm64 || exit 77
+	private_apt_fetch "$work" arm64 "${packages[@]}" || exit 77
 	make_sysroot
 	rm -rf "$work" # The packages themselves are not needed again.
 	write_cross_file
