@@ -5,7 +5,7 @@
 Three guests on one network of an instance of their own: `split` and `packed` with two queue pairs, the kind of ring
 that they are called after and all offloads; `plain` with one pair and no offloads, no merged buffers. So a large TCP
 segment passes whole between the first two, and the switch cuts it up, with checksums that Linux verifies, for the third.
-Prints a line a test in TAP; exit status 1 when one failed.
+Prints a line a test in TAP; exit status 1 when one failed. Several workers: RINGWAYD_ARGS=--switch-cores=0-1.
 """
 import json
 import os
@@ -18,7 +18,7 @@ import time
 from guest import Guest
 
 PATIENCE_SECONDS = 30
-MTU = 1500
+MTU = 4000  # Jumbo frames: Linux learns it from the device.
 STREAM_BYTES = 48 << 20
 FILE_BYTES = 8 << 20
 NO_OFFLOADS = ",".join(f"{name}=off" for name in (
@@ -37,10 +37,14 @@ class Instance:
             # pylint: disable-next=consider-using-with # stop() ends it
             self.process = subprocess.Popen(
                 [os.path.join(build, "src/daemon/ringwayd"), "--run-dir", self.run_dir, "--state-dir",
-                 os.path.join(directory, "state"), "--no-docker",
+                 os.path.join(directory, "state"), "--no-docker", *os.environ.get("RINGWAYD_ARGS", "").split(),
                  "--switch-binary", os.path.join(build, "src/switch/ringway-switch")],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        wait_for("the switch runs", lambda: self.ask("version")["switch"]["state"] == "running")
+        try:
+            wait_for("the switch runs", lambda: self.ask("version")["switch"]["state"] == "running")
+        except RuntimeError as error:
+            self.stop()
+            raise RuntimeError(f"{error}; ringwayd says: {self.last_log()}") from error
 
     def ringway(self, *words):
         result = subprocess.run(
@@ -60,6 +64,10 @@ class Instance:
         """(frames, bytes) that were delivered to the port."""
         delivered = self.ask("stats", name)["ports"][0]["tx"]
         return delivered["frames"], delivered["bytes"]
+
+    def last_log(self):
+        with open(self.log_path, encoding="utf-8") as log:
+            return "\n".join(line.rstrip() for line in log.readlines()[-20:])
 
     def stop(self):
         self.process.send_signal(signal.SIGINT)
@@ -107,7 +115,8 @@ class Bed:
 
     def add(self, image, directory, name, queues, device):
         path = self.instance.ringway("port", "add", name, "--network", "vm", "--attach", "vhost", "--queues", str(queues))
-        guest = Guest(image, directory, name, path, self.instance.port(name)["mac"], queues, device)
+        mac = self.instance.port(name)["mac"]
+        guest = Guest(image, directory, name, path, mac, queues, f"{device},host_mtu={MTU}")
         self.guests[name] = guest
         self.addresses[name] = f"10.77.0.{10 + len(self.guests)}"
         guest.start()
@@ -133,7 +142,7 @@ class Bed:
 
     def test_features_are_negotiated(self):
         both = {"version_1", "mrg_rxbuf", "csum", "guest_csum", "host_tso4", "host_tso6", "guest_tso4", "guest_tso6",
-                "event_idx", "mq"}
+                "event_idx", "mq", "mtu"}
         split, packed, plain = (self.negotiated(name) for name in ("split", "packed", "plain"))
         expect(both <= split, f"split lacks {both - split}")
         expect(both | {"packed"} <= packed, f"packed lacks {(both | {'packed'}) - packed}")
@@ -147,6 +156,11 @@ class Bed:
                 expect(f"{feature}: on" in features, f"{name}: {feature} is not on:\n{features}")
             channels = self.guests[name].run("ethtool -l eth0").split("Current hardware settings:")
             expect("Combined:\t2" in channels[-1].replace(" ", ""), f"{name}: not two queue pairs: {channels[-1]}")
+
+    def test_mtu_is_the_networks(self):
+        for name, guest in self.guests.items():
+            mtu = guest.run("cat /sys/class/net/eth0/mtu").strip()
+            expect(mtu == str(MTU), f"{name}: the MTU is {mtu}")
 
     def test_all_reach_all(self):
         for name, guest in self.guests.items():
@@ -249,8 +263,7 @@ def main():
         finally:
             bed.stop()
         if failed:
-            with open(bed.instance.log_path, encoding="utf-8") as log:
-                print("".join(f"# ringwayd: {line}" for line in log.readlines()[-20:]))
+            print("# ringwayd says: " + bed.instance.last_log().replace("\n", "\n# "))
     return 1 if failed else 0
 
 
