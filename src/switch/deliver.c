@@ -80,6 +80,8 @@ static void deliver_frames(
 {
 	uint32_t done = 0;
 
+	if (!count)
+		return;
 	lock_take(queue->lock, worker->guarded);
 	while (done < count) {
 		enum vring_drop drop;
@@ -116,6 +118,27 @@ static void deliver_split(
 		deliver_frames(worker, delivery, queue, parts, count);
 }
 
+// Frames of which some have requests, in order.
+static void deliver_requests(
+	struct worker *worker,
+	struct delivery *delivery,
+	struct port_queue *queue,
+	const struct frame *const *frames,
+	uint32_t count
+)
+{
+	uint32_t first = 0; // Of those that go as they are.
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (!(offload_needs(&frames[i]->offload) & ~delivery->accepts))
+			continue;
+		deliver_frames(worker, delivery, queue, frames + first, i - first);
+		deliver_split(worker, delivery, queue, frames[i]);
+		first = i + 1;
+	}
+	deliver_frames(worker, delivery, queue, frames + first, count - first);
+}
+
 // Frames for one queue, in order.
 static void deliver_queue(
 	struct worker *worker,
@@ -125,21 +148,15 @@ static void deliver_queue(
 	uint32_t count
 )
 {
-	uint32_t alien = 0;
+	uint32_t asked = 0;
 
 	for (uint32_t i = 0; i < count; i++)
-		alien |= offload_needs(&frames[i]->offload) & ~delivery->accepts;
+		asked |= (uint32_t)frames[i]->offload.flags | frames[i]->offload.gso_type;
 	touch(worker, queue);
-	if (__builtin_expect(!alien, 1)) {
+	if (__builtin_expect(asked == 0, 1))
 		deliver_frames(worker, delivery, queue, frames, count);
-	} else {
-		for (uint32_t i = 0; i < count; i++) {
-			if (offload_needs(&frames[i]->offload) & ~delivery->accepts)
-				deliver_split(worker, delivery, queue, frames[i]);
-			else
-				deliver_frames(worker, delivery, queue, &frames[i], 1);
-		}
-	}
+	else
+		deliver_requests(worker, delivery, queue, frames, count);
 	if (__builtin_expect(queue->ring->fault != VRING_FAULT_NONE, 0))
 		deliver_report_fault(worker, delivery->to, queue->ring->fault);
 }

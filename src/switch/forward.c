@@ -166,32 +166,73 @@ static void flood(struct worker *worker, struct port *from, const struct frame *
 		count_add(&from->counters[worker->index].drops[DROP_NO_PORT], 1);
 }
 
-// Judges the burst and delivers it, runs of one destination together.
-static void deliver_burst(struct worker *worker, struct port_queue *from)
-{
-	const struct frame *run[FRAME_BURST_MAX];
-	struct frame_burst *burst = &worker->burst;
-	struct port *to = NULL;
-	uint32_t run_count = 0;
+// Frames in a row that go the same way. What the last one was judged by is kept, since the next is mostly like it.
+struct run {
+	struct port *to;
+	uint64_t destination; // Key of the MAC table; 0: none.
+	uint32_t count;
+	const struct frame *frame[FRAME_BURST_MAX];
+};
 
+// Whether a frame is judged as the run was: from the port's own address, to the same destination, without a request, and
+// no larger than is always allowed.
+static bool is_like_run(const struct run *run, const struct port *port, const struct frame *frame)
+{
+	return fdb_key(port->network->slot, frame->head) == run->destination &&
+		fdb_key(port->network->slot, frame->head + MAC_SIZE) == port->mac_key &&
+		!has_request(frame) && frame->size <= port->network->spec.mtu + ETHER_HEADER;
+}
+
+static void finish_run(struct worker *worker, struct run *run)
+{
+	if (run->count)
+		deliver_run(worker, run->to, run->frame, run->count);
+	run->count = 0;
+}
+
+// A frame that is not like the run before it: ends that, and may begin another.
+static void judge_apart(
+	struct worker *worker,
+	struct port *port,
+	struct run *run,
+	struct frame *frame
+)
+{
+	struct judged judged = judge(worker, port, frame);
+
+	if (judged.verdict != VERDICT_PORT || judged.port != run->to)
+		finish_run(worker, run);
+	run->destination = 0;
+	if (judged.verdict == VERDICT_PORT) {
+		run->to = judged.port;
+		run->destination = fdb_key(port->network->slot, frame->head);
+		run->frame[run->count++] = frame;
+	} else if (judged.verdict == VERDICT_FLOOD) {
+		flood(worker, port, frame);
+	} else {
+		count_add(&port->counters[worker->index].drops[judged.reason], 1);
+	}
+}
+
+// Judges the burst and delivers it, runs of one destination together.
+static void deliver_burst(struct worker *worker, struct port *port)
+{
+	struct frame_burst *burst = &worker->burst;
+	struct run run;
+
+	run.to = NULL;
+	run.destination = 0;
+	run.count = 0;
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frame[i];
-		struct judged judged = judge(worker, from->port, frame);
-		if (run_count && (judged.verdict != VERDICT_PORT || judged.port != to)) {
-			deliver_run(worker, to, run, run_count);
-			run_count = 0;
+		if (__builtin_expect(!is_like_run(&run, port, frame), 0)) {
+			judge_apart(worker, port, &run, frame);
+			continue;
 		}
-		if (judged.verdict == VERDICT_PORT) {
-			to = judged.port;
-			run[run_count++] = frame;
-		} else if (judged.verdict == VERDICT_FLOOD) {
-			flood(worker, from->port, frame);
-		} else {
-			count_add(&from->port->counters[worker->index].drops[judged.reason], 1);
-		}
+		frame->offload = (struct frame_offload){0}; // As judge() does.
+		run.frame[run.count++] = frame;
 	}
-	if (run_count)
-		deliver_run(worker, to, run, run_count);
+	finish_run(worker, &run);
 }
 
 static void count_received(
@@ -244,7 +285,7 @@ uint32_t forward_queue(struct worker *worker, struct port_queue *queue, uint32_t
 	if (taken == 0)
 		return 0;
 	count_received(worker, queue->port, drops, taken);
-	deliver_burst(worker, queue);
+	deliver_burst(worker, queue->port);
 	deliver_show(worker);
 	vring_complete(ring);
 	if (queue->call_fd >= 0 && vring_wants_call(ring))
