@@ -10,7 +10,7 @@ import time
 from . import parse
 from .numbers import median
 from .process import PATIENCE, RigError, run
-from .setup import mac_of
+from .setup import BROADCAST, FLOOD_FIRST, mac_of
 from .systems.base import Unsupported
 
 # Exit status of gen when the back end does not offer what was asked for.
@@ -59,7 +59,8 @@ class Generator:
         self.ports_file = workspace.dir / "ports"
         with open(self.ports_file, "w", encoding="ascii") as out:
             for i, port in enumerate(ports):
-                out.write(f"{port} {mac_of(i)}\n")
+                mac = BROADCAST if setup.flood and i == FLOOD_FIRST + 1 else mac_of(i)
+                out.write(f"{port} {mac}\n")
 
     def _argv(self, mode, seconds, extra):
         s = self.setup

@@ -6,7 +6,7 @@ import time
 from . import machine
 from .generator import Generator, testpmd_throughput
 from .numbers import search_rate
-from .setup import Setup
+from .setup import FLOOD_FIRST, Setup
 from .systems import Unsupported
 
 SIZES = (64, 128, 256, 512, 1024, 1500, 9000)
@@ -79,6 +79,21 @@ def run_latency(rig, workspace, system, setup):
     return values
 
 
+def run_fairness(rig, workspace, system, setup):
+    """Frames taken from the first sender and, beside it, from one that floods. Both send all they can."""
+    generator = _generator(rig, workspace, system, setup)
+    senders = (0, FLOOD_FIRST) if setup.flood else (0,)
+    looks = []
+
+    def look():
+        looks.append((time.monotonic(), [system.frames_from(i) for i in senders]))
+
+    generator.drive("throughput", rig.seconds, on_ready=look, on_measured=look)
+    (begun, first), (ended, last) = looks
+    rates = [(b - a) / (ended - begun) for a, b in zip(first, last)]
+    return dict(zip(("frames_per_s", "flooder_frames_per_s"), rates))
+
+
 def run_idle(rig, workspace, system, setup):
     generator = _generator(rig, workspace, system, setup)
     seconds = max(2.0, rig.seconds)
@@ -132,6 +147,7 @@ _few_sizes = _each({"size": 64}, {"size": 1500})
 _long_rings = _each({"size": 64}, {"size": 1500}, ring_size=1024)
 _ports = _each(*({"ports": n, "busy": n} for n in (2, 8, 100, 1000)))
 _idle_ports = _each(*({"ports": n} for n in (2, 102, 1002)))
+_fairness = (Setup(), Setup(ports=66, busy=4, flood=True))
 
 MEASURES = {m.name: m for m in (
     Measure("frames", "One pair, one way, open loop", ALL, (*_sizes, _segments), _few_sizes,
@@ -152,6 +168,8 @@ MEASURES = {m.name: m for m in (
             "bridge"), _ports, _ports[:2], run_throughput),
     Measure("idle-ports", "Two busy ports beside idle ones", ("ringway", "ovs"),
             _idle_ports, _idle_ports[:2], run_throughput),
+    Measure("fairness", "A sender on a saturated worker, alone and beside one that floods 64 ports",
+            ("ringway",), _fairness, _fairness, run_fairness),
     Measure("latency", "Rate without loss, and latency at parts of it", ALL,
             _long_rings, _long_rings[:1], run_latency),
     Measure("idle", "Two connected ports without a frame", ("ringway", "ovs", "testpmd", "bridge"),

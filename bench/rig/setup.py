@@ -22,6 +22,8 @@ class Setup:
     ring_size: int = 256
     rx_buffer: int = 2048
     generator: str = "gen"
+    # The third port sends to everybody on a network that it shares with all further ones.
+    flood: bool = False
 
     @property
     def mtu(self):
@@ -35,6 +37,11 @@ class Setup:
             f.name: getattr(self, f.name) for f in dataclasses.fields(self)
             if f.name == "size" or getattr(self, f.name) != getattr(plain, f.name)
         }
+
+
+# Whom the third port of a flood sends to. The first two ports have a network of their own.
+FLOOD_FIRST = 2
+BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def mac_of(index):

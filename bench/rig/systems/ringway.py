@@ -3,7 +3,7 @@
 import json
 
 from ..process import RigError, keep_off, run, wait_until
-from ..setup import mac_of
+from ..setup import FLOOD_FIRST, mac_of
 from .base import Counters, System
 
 
@@ -38,14 +38,22 @@ class Ringway(System):
         for pid in (self.daemon.pid, self.pid()):
             keep_off(pid, self.rig.generator_cpus)
         self._command("network", "create", "bench", "--no-docker", "--mtu", setup.mtu)
+        if setup.flood:
+            self._command("network", "create", "flood", "--no-docker", "--mtu", setup.mtu)
         return [self._add(i, setup) for i in range(setup.ports)]
 
     def _add(self, index, setup):
+        network = "flood" if setup.flood and index >= FLOOD_FIRST else "bench"
         said = self._command(
-            "port", "add", f"p{index}", "--network", "bench", "--attach", "vhost", "--mac",
+            "port", "add", f"p{index}", "--network", network, "--attach", "vhost", "--mac",
             mac_of(index), "--queues", setup.queues, "--json",
         )
         return json.loads(said)["socket"]
+
+    def frames_from(self, index):
+        """What the switch took from a port."""
+        stats = json.loads(self._command("stats", f"p{index}", "--json"))
+        return stats["ports"][0]["rx_frames"]
 
     def counters(self):
         workers = json.loads(self._command("stats", "--json"))["switch"]["workers"]
