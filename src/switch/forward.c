@@ -244,19 +244,16 @@ static void count_received(
 {
 	const struct frame_burst *burst = &worker->burst;
 	struct port_counters *counters = &port->counters[worker->index];
-	uint64_t bytes = 0;
 
-	for (uint32_t i = 0; i < burst->count; i++)
-		bytes += burst->frame[i].size;
 	count_add(&counters->rx_frames, burst->count);
-	count_add(&counters->rx_bytes, bytes);
+	count_add(&counters->rx_bytes, burst->bytes);
 	if (__builtin_expect(taken != burst->count, 0)) {
 		count_add(&counters->drops[DROP_SHORT], drops[VRING_DROP_SHORT]);
 		count_add(&counters->drops[DROP_LONG], drops[VRING_DROP_LONG]);
 	}
 	if (__builtin_expect(limits_are_on(&port->limits.has_rx), 0)) {
 		lock_take(&port->limits.lock, worker->guarded);
-		limits_rx_taken(&port->limits, taken, bytes);
+		limits_rx_taken(&port->limits, taken, burst->bytes);
 		lock_give(&port->limits.lock, worker->guarded);
 	}
 }

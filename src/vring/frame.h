@@ -60,6 +60,7 @@ struct frame {
 struct frame_burst {
 	uint32_t count; // Frames.
 	uint32_t seg_count;
+	uint64_t bytes; // Of all frames.
 	struct frame frame[FRAME_BURST_MAX];
 	uint8_t head[FRAME_BURST_MAX][FRAME_HEAD_SIZE] __attribute__((aligned(64)));
 	struct frame_seg seg[FRAME_SEGS_MAX];

@@ -55,6 +55,7 @@ enum vring_drop view_add_chain(
 	frame->head_size = (uint16_t)head_size;
 	copy_front(burst->head[burst->count], segs, head_size);
 	burst->seg_count += chain->seg_count;
+	burst->bytes += frame->size;
 	burst->count++;
 	return VRING_DROP_NONE;
 }

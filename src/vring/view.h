@@ -67,6 +67,7 @@ static inline enum vring_drop view_add_plain(
 		copy_short(head, host, size);
 		frame->head_size = (uint16_t)size;
 	}
+	burst->bytes += size;
 	burst->seg_count++;
 	burst->count++;
 	return VRING_DROP_NONE;

@@ -170,6 +170,7 @@ uint32_t vring_take(
 {
 	burst->count = 0;
 	burst->seg_count = 0;
+	burst->bytes = 0;
 	ring->taken_count = 0;
 	if (ring->fault != VRING_FAULT_NONE)
 		return 0;

@@ -103,7 +103,7 @@ static void test_receive_allowance_pays_its_debt(void **state)
 	limits_init(&limits, &spec, HZ, 0);
 	assert_true(limits.has_rx && !limits.has_tx && !limits.has_flood);
 	assert_int_equal(limits_rx_allowance(&limits, 0, 32), 32);
-	limits_rx_taken(&limits, 32, 32 * 1500);
+	limits_rx_taken(&limits, 32, 48000);
 	assert_int_equal(limits_rx_allowance(&limits, 1, 32), 0);
 	// 47,000 bytes of debt at 1,000,000 a second.
 	assert_int_equal(limits_rx_allowance(&limits, HZ / 1000 * 46, 32), 0);

@@ -166,7 +166,7 @@ void rig_send_typed(
 	memset(bytes, 0, sizeof(bytes));
 	memcpy(bytes + HEADER, to, MAC_SIZE);
 	memcpy(bytes + HEADER + MAC_SIZE, from, MAC_SIZE);
-	memcpy(bytes + HEADER + 2 * MAC_SIZE, type, type_size);
+	memcpy(bytes + HEADER + (size_t)2 * MAC_SIZE, type, type_size);
 	assert_true(drv_ring_post(end->from, &layout, bytes, 0));
 }
 
