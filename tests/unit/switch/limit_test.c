@@ -22,7 +22,7 @@ static uint64_t passed_bytes(struct limits *limits, uint32_t size, uint64_t step
 static void test_bits_a_second_hold_for_any_size_and_pace(void **state)
 {
 	static const uint32_t sizes[] = {60, 1514, 9014, 65562};
-	static const uint64_t steps[] = {7, 101, 5003, 100003};
+	static const uint64_t steps[] = {211, 1009, 5003, 100003};
 
 	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
 		for (size_t j = 0; j < sizeof(steps) / sizeof(steps[0]); j++) {

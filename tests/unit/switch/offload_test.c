@@ -40,8 +40,6 @@ static int set_up(void **state)
 		.b = rig_live(rig, 1, mac_b, false),
 		.c = rig_live(rig, 1, mac_c, false),
 	};
-	rig->worker->split = offload_split_new();
-	assert_non_null(rig->worker->split);
 	s.from = drv_ring_new(s.a->memory, &config);
 	s.back = drv_ring_attach(s.from, 0);
 	s.a->path.rx[0].ring = &s.back;
@@ -59,8 +57,6 @@ static int tear_down(void **state)
 	struct scene *s = *state;
 	drv_ring_check(s->from);
 	drv_ring_free(s->from);
-	offload_split_free(s->rig->worker->split);
-	s->rig->worker->split = NULL;
 	rig_free(s->rig);
 	return 0;
 }
