@@ -47,10 +47,21 @@ void deliver_show(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->touched_count; i++) {
 		struct port_queue *queue = worker->touched[i];
-		queue->touched[worker->index] = false;
 		lock_take(queue->lock, worker->guarded);
 		vring_show(queue->ring);
-		bool call = queue->call_fd >= 0 && vring_wants_call(queue->ring);
+		lock_give(queue->lock, worker->guarded);
+	}
+}
+
+void deliver_signal(struct worker *worker)
+{
+	for (uint32_t i = 0; i < worker->touched_count; i++) {
+		struct port_queue *queue = worker->touched[i];
+		queue->touched[worker->index] = false;
+		if (queue->call_fd < 0)
+			continue;
+		lock_take(queue->lock, worker->guarded);
+		bool call = vring_wants_call_fenced(queue->ring);
 		lock_give(queue->lock, worker->guarded);
 		if (call)
 			deliver_call(worker, queue);
@@ -63,8 +74,11 @@ static void touch(struct worker *worker, struct port_queue *queue)
 {
 	if (queue->touched[worker->index])
 		return;
-	if (worker->touched_count == WORKER_TOUCHED_MAX)
+	if (worker->touched_count == WORKER_TOUCHED_MAX) {
 		deliver_show(worker);
+		vring_fence();
+		deliver_signal(worker);
+	}
 	queue->touched[worker->index] = true;
 	worker->touched[worker->touched_count++] = queue;
 }

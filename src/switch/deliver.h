@@ -14,8 +14,11 @@ void deliver_run(
 	uint32_t count
 );
 
-// Shows what was delivered since the last call of this, and signals the front ends that want it.
+// Shows what the burst delivered.
 void deliver_show(struct worker *worker);
+
+// Behind a full fence (vring_fence): signals the front ends of what was shown that want it, and forgets it.
+void deliver_signal(struct worker *worker);
 
 // Signals the front end that owns the queue.
 void deliver_call(struct worker *worker, const struct port_queue *queue);

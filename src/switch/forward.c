@@ -168,6 +168,10 @@ static void flood(struct worker *worker, struct port *from, const struct frame *
 
 // Frames in a row that go the same way. What the last one was judged by is kept, since the next is mostly like it.
 struct run {
+	// Of the source, read once.
+	uint64_t source; // Its own key of the MAC table.
+	uint32_t size_max;
+	uint16_t slot;
 	struct port *to;
 	uint64_t destination; // Key of the MAC table; 0: none.
 	uint32_t count;
@@ -176,11 +180,11 @@ struct run {
 
 // Whether a frame is judged as the run was: from the port's own address, to the same destination, without a request, and
 // no larger than is always allowed.
-static bool is_like_run(const struct run *run, const struct port *port, const struct frame *frame)
+static bool is_like_run(const struct run *run, const struct frame *frame)
 {
-	return fdb_key(port->network->slot, frame->head) == run->destination &&
-		fdb_key(port->network->slot, frame->head + MAC_SIZE) == port->mac_key &&
-		!has_request(frame) && frame->size <= port->network->spec.mtu + ETHER_HEADER;
+	return fdb_key(run->slot, frame->head) == run->destination &&
+		fdb_key(run->slot, frame->head + MAC_SIZE) == run->source && !has_request(frame) &&
+		frame->size <= run->size_max;
 }
 
 static void finish_run(struct worker *worker, struct run *run)
@@ -220,12 +224,16 @@ static void deliver_burst(struct worker *worker, struct port *port)
 	struct frame_burst *burst = &worker->burst;
 	struct run run;
 
+	// All but the frames: clearing those would cost more than judging one.
+	run.source = port->mac_key;
+	run.size_max = port->network->spec.mtu + ETHER_HEADER;
+	run.slot = port->network->slot;
 	run.to = NULL;
 	run.destination = 0;
 	run.count = 0;
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frame[i];
-		if (__builtin_expect(!is_like_run(&run, port, frame), 0)) {
+		if (__builtin_expect(!is_like_run(&run, frame), 0)) {
 			judge_apart(worker, port, &run, frame);
 			continue;
 		}
@@ -285,7 +293,10 @@ uint32_t forward_queue(struct worker *worker, struct port_queue *queue, uint32_t
 	deliver_burst(worker, queue->port);
 	deliver_show(worker);
 	vring_complete(ring);
-	if (queue->call_fd >= 0 && vring_wants_call(ring))
+	// One fence for all rings of the burst: it waits until every store above is seen by all.
+	vring_fence();
+	deliver_signal(worker);
+	if (queue->call_fd >= 0 && vring_wants_call_fenced(ring))
 		deliver_call(worker, queue);
 	return taken;
 }

@@ -32,6 +32,37 @@ void *vring_mem_find(
 	uint64_t size
 );
 
+// A private copy of the region of the last hit, for loops: guest memory and private memory may be the same to the
+// compiler, so a region that is read through pointers would be read anew for each buffer.
+struct vring_window {
+	uint64_t gpa;
+	uint64_t size;
+	uint8_t *host;
+};
+
+static inline struct vring_window vring_window_at(const struct vring_region *region)
+{
+	return (struct vring_window
+	){.gpa = region->gpa, .size = region->size, .host = region->host};
+}
+
+// As vring_mem_at(), moving window and cache.
+static inline void *vring_window_find(
+	struct vring_window *window,
+	const struct vring_mem *mem,
+	const struct vring_region **cache,
+	uint64_t gpa,
+	uint64_t size
+)
+{
+	uint64_t offset = gpa - window->gpa;
+	if (__builtin_expect(offset < window->size && size <= window->size - offset, 1))
+		return window->host + offset;
+	void *host = vring_mem_find(mem, cache, gpa, size);
+	*window = vring_window_at(*cache);
+	return host;
+}
+
 // The common case inline: the range lies in the region that the last one lay in.
 static inline void *vring_mem_at(
 	const struct vring_mem *mem,

@@ -69,7 +69,6 @@ static uint32_t along(const struct vring *ring, uint32_t index, bool wrap)
 
 bool packed_wants_call(struct vring *ring)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	uint32_t event = __atomic_load_n(ring->driver_event, __ATOMIC_RELAXED);
 	uint32_t flags = event >> 16 & PACKED_EVENT_MASK;
 	uint32_t uncalled = ring->uncalled;

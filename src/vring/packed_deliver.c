@@ -129,6 +129,7 @@ struct packed_pass {
 
 static void read_buffers(struct vring *ring, struct packed_pass *pass, uint32_t max)
 {
+	struct vring_window window = vring_window_at(ring->cache);
 	struct packed_place at = packed_avail_place(ring);
 	uint32_t left = ring->size - (ring->unshown < ring->size ? ring->unshown : ring->size);
 	uint32_t count = 0;
@@ -143,7 +144,7 @@ static void read_buffers(struct vring *ring, struct packed_pass *pass, uint32_t 
 			break;
 		uint8_t *host = NULL;
 		if (__builtin_expect((d.flags & DESC_F_KNOWN) == DESC_F_WRITE, 1))
-			host = vring_mem_at(ring->mem, &ring->cache, d.addr, d.size);
+			host = vring_window_find(&window, ring->mem, &ring->cache, d.addr, d.size);
 		if (host) {
 			__builtin_prefetch(host, 1);
 			__builtin_prefetch(host + 64, 1);
@@ -166,15 +167,16 @@ static uint32_t deliver_plain(
 	uint32_t count
 )
 {
+	const struct target_plain plain = {ring->header_size, ring->copy};
 	uint32_t first = pass->at;
 	uint32_t end = pass->count - first < count ? pass->count : first + count;
 	uint32_t at;
 
 	for (at = first; at < end; at++) {
 		const struct frame *frame = frames[at - first];
-		if (!target_write_plain(ring, frame, pass->host[at], pass->size[at]))
+		if (!target_write_plain(&plain, frame, pass->host[at], pass->size[at]))
 			break;
-		pass->size[at] = ring->header_size + frame->size;
+		pass->size[at] = plain.header_size + frame->size;
 	}
 	packed_make_room(ring, at - first);
 	for (uint32_t i = first; i < at; i++)

@@ -24,6 +24,7 @@ struct packed_pass {
 
 static void read_run(struct vring *ring, struct packed_pass *pass, uint32_t max)
 {
+	struct vring_window window = vring_window_at(ring->cache);
 	struct packed_place at = packed_avail_place(ring);
 	uint32_t count = 0;
 
@@ -34,7 +35,7 @@ static void read_run(struct vring *ring, struct packed_pass *pass, uint32_t max)
 			break;
 		uint8_t *host = NULL;
 		if (__builtin_expect((d.flags & DESC_F_KNOWN) == 0, 1))
-			host = vring_mem_at(ring->mem, &ring->cache, d.addr, d.size);
+			host = vring_window_find(&window, ring->mem, &ring->cache, d.addr, d.size);
 		if (host) {
 			__builtin_prefetch(host);
 			__builtin_prefetch(host + 64);
@@ -93,21 +94,26 @@ __attribute__((noinline)) static bool take_chain(
 // Takes the chains of a run. False: the burst ends here.
 static bool take_run(struct vring *ring, struct packed_burst *burst, const struct packed_pass *pass)
 {
-	for (uint32_t i = 0; i < pass->count; i++) {
+	struct view_maker maker = view_load(ring, burst->frames);
+	bool more = true;
+
+	for (uint32_t i = 0; i < pass->count && more; i++) {
 		const struct desc *d = &pass->desc[i];
 		if (__builtin_expect(pass->host[i] && burst->looked < FRAME_SEGS_MAX, 1)) {
-			enum vring_drop drop =
-				view_add_plain(ring, burst->frames, pass->host[i], d->size);
+			enum vring_drop drop = view_add_plain(&maker, pass->host[i], d->size);
 			if (__builtin_expect(drop != VRING_DROP_NONE, 0))
 				burst->drops[drop]++;
 			burst->looked++;
 			burst->ring_descs++;
 			note_taken(ring, d->next, 1);
-		} else if (!take_chain(ring, burst, packed_ahead(ring, pass->at, i), d)) {
-			return false;
+			continue;
 		}
+		view_store(&maker);
+		more = take_chain(ring, burst, packed_ahead(ring, pass->at, i), d);
+		maker = view_load(ring, burst->frames);
 	}
-	return true;
+	view_store(&maker);
+	return more;
 }
 
 void packed_take(struct vring *ring, struct frame_burst *burst, uint32_t max, uint64_t *drops)

@@ -55,7 +55,6 @@ void split_show(struct vring *ring)
 
 bool split_wants_call(struct vring *ring)
 {
-	__atomic_thread_fence(__ATOMIC_SEQ_CST);
 	if (!ring->event_idx)
 		return !(
 			__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) &

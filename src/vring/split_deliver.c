@@ -79,25 +79,34 @@ struct split_pass {
 
 static void read_buffers(struct vring *ring, struct split_pass *pass, uint32_t max)
 {
+	struct vring_window window = vring_window_at(ring->cache);
+	const struct vring_avail_ring *avail = ring->avail;
+	const struct vring_desc_entry *table = ring->desc;
+	uint16_t next = ring->next_avail;
+	uint16_t mask = ring->mask;
+	uint32_t size = ring->size;
+
 	if (max > FRAME_BURST_MAX)
 		max = FRAME_BURST_MAX;
 	uint32_t count = split_avail_count(ring, max);
 	if (count > max)
 		count = max;
 	for (uint32_t i = 0; i < count; i++) {
-		pass->head[i] = split_avail_head(ring, i);
-		pass->host[i] = NULL;
-		if (__builtin_expect(pass->head[i] >= ring->size, 0)) {
-			pass->size[i] = 0; // deliver_any() says what is wrong.
-			continue;
-		}
-		struct desc d = desc_read(&ring->desc[pass->head[i]]);
+		uint16_t head = __atomic_load_n(
+			&avail->ring[(uint16_t)(next + i) & mask], __ATOMIC_RELAXED
+		);
+		uint8_t *host = NULL;
+		struct desc d = {0};
+		if (__builtin_expect(head < size, 1)) // deliver_any() says what is wrong.
+			d = desc_read(&table[head]);
 		if (__builtin_expect((d.flags & DESC_F_KNOWN) == DESC_F_WRITE, 1))
-			pass->host[i] = vring_mem_at(ring->mem, &ring->cache, d.addr, d.size);
+			host = vring_window_find(&window, ring->mem, &ring->cache, d.addr, d.size);
+		pass->head[i] = head;
 		pass->size[i] = d.size;
-		if (pass->host[i]) {
-			__builtin_prefetch(pass->host[i], 1);
-			__builtin_prefetch(pass->host[i] + 64, 1);
+		pass->host[i] = host;
+		if (host) {
+			__builtin_prefetch(host, 1);
+			__builtin_prefetch(host + 64, 1);
 		}
 	}
 	pass->count = count;
@@ -112,20 +121,23 @@ static uint32_t deliver_plain(
 	uint32_t count
 )
 {
+	const struct target_plain plain = {ring->header_size, ring->copy};
+	struct vring_used_entry *used = ring->used->ring;
+	uint32_t mask = ring->mask;
 	uint32_t first = pass->at;
 	uint32_t end = pass->count - first < count ? pass->count : first + count;
-	uint32_t slot = ring->next_used & ring->mask;
+	uint32_t slot = ring->next_used & mask;
 	uint32_t at;
 
 	for (at = first; at < end; at++) {
 		const struct frame *frame = frames[at - first];
-		if (!target_write_plain(ring, frame, pass->host[at], pass->size[at]))
+		if (!target_write_plain(&plain, frame, pass->host[at], pass->size[at]))
 			break;
-		pass->size[at] = ring->header_size + frame->size;
+		pass->size[at] = plain.header_size + frame->size;
 	}
 	for (uint32_t i = first; i < at; i++) {
-		split_used_write(&ring->used->ring[slot], pass->head[i], pass->size[i]);
-		slot = (slot + 1) & ring->mask;
+		split_used_write(&used[slot], pass->head[i], pass->size[i]);
+		slot = (slot + 1) & mask;
 	}
 	ring->next_used = (uint16_t)(ring->next_used + (at - first));
 	ring->next_avail = (uint16_t)(ring->next_avail + (at - first));

@@ -16,28 +16,42 @@ struct split_pass {
 	uint8_t *host[FRAME_BURST_MAX]; // NULL: not a single plain descriptor.
 };
 
-static void read_heads(struct vring *ring, struct split_pass *pass, uint32_t max)
+// The heads of the next chains; fewer where one is out of range.
+static uint32_t read_heads(struct vring *ring, struct split_pass *pass, uint32_t count)
 {
-	if (max > FRAME_BURST_MAX)
-		max = FRAME_BURST_MAX;
-	uint32_t count = split_avail_count(ring, max);
-	if (count > max)
-		count = max;
+	const struct vring_avail_ring *avail = ring->avail;
+	uint16_t next = ring->next_avail;
+	uint16_t mask = ring->mask;
+	uint32_t size = ring->size;
+
 	pass->fault = VRING_FAULT_NONE;
 	for (uint32_t i = 0; i < count; i++) {
-		uint16_t head = split_avail_head(ring, i);
-		if (__builtin_expect(head >= ring->size, 0)) {
+		uint16_t head = __atomic_load_n(
+			&avail->ring[(uint16_t)(next + i) & mask], __ATOMIC_RELAXED
+		);
+		if (__builtin_expect(head >= size, 0)) {
 			pass->fault = VRING_FAULT_HEAD;
-			count = i;
-			break;
+			return i;
 		}
 		ring->taken[i] = head;
 	}
+	return count;
+}
+
+static void read_descs(struct vring *ring, struct split_pass *pass, uint32_t max)
+{
+	struct vring_window window = vring_window_at(ring->cache);
+	const struct vring_desc_entry *table = ring->desc;
+
+	if (max > FRAME_BURST_MAX)
+		max = FRAME_BURST_MAX;
+	uint32_t count = split_avail_count(ring, max);
+	count = read_heads(ring, pass, count > max ? max : count);
 	for (uint32_t i = 0; i < count; i++) {
-		struct desc d = desc_read(&ring->desc[ring->taken[i]]);
+		struct desc d = desc_read(&table[ring->taken[i]]);
 		uint8_t *host = NULL;
 		if (__builtin_expect((d.flags & DESC_F_KNOWN) == 0, 1))
-			host = vring_mem_at(ring->mem, &ring->cache, d.addr, d.size);
+			host = vring_window_find(&window, ring->mem, &ring->cache, d.addr, d.size);
 		if (host) {
 			__builtin_prefetch(host);
 			__builtin_prefetch(host + 64);
@@ -77,21 +91,26 @@ __attribute__((noinline)) static bool take_chain(
 
 void split_take(struct vring *ring, struct frame_burst *burst, uint32_t max, uint64_t *drops)
 {
+	struct view_maker maker = view_load(ring, burst);
 	struct split_pass pass;
 	uint32_t i;
 
-	read_heads(ring, &pass, max);
+	read_descs(ring, &pass, max);
 	for (i = 0; i < pass.count; i++) {
 		if (__builtin_expect(pass.host[i] && pass.looked < FRAME_SEGS_MAX, 1)) {
 			enum vring_drop drop =
-				view_add_plain(ring, burst, pass.host[i], pass.desc[i].size);
+				view_add_plain(&maker, pass.host[i], pass.desc[i].size);
 			if (__builtin_expect(drop != VRING_DROP_NONE, 0))
 				drops[drop]++;
 			pass.looked++;
-		} else if (!take_chain(ring, burst, &pass, i, drops)) {
-			break;
+			continue;
 		}
+		view_store(&maker);
+		if (!take_chain(ring, burst, &pass, i, drops))
+			break;
+		maker = view_load(ring, burst);
 	}
+	view_store(&maker);
 	// A burst that ended early leaves sound chains before the fault: the next one meets it again.
 	if (__builtin_expect(pass.fault != VRING_FAULT_NONE, 0) && i == pass.count)
 		ring->fault = pass.fault;

@@ -81,16 +81,22 @@ static inline void target_put_header(
 		memcpy(to + 8, &last, 2);
 }
 
+// What plain buffers are written with: members of the ring, kept in registers for the length of a loop.
+struct target_plain {
+	uint32_t header_size;
+	vring_copy_fn *copy;
+};
+
 // One plain buffer that holds all of a frame which lies in one segment, or wholly in its private head. False: it
 // is not so, and nothing was written.
 static inline bool target_write_plain(
-	const struct vring *ring,
+	const struct target_plain *plain,
 	const struct frame *frame,
 	uint8_t *to,
 	uint32_t room
 )
 {
-	uint32_t header = ring->header_size;
+	uint32_t header = plain->header_size;
 	uint32_t size = frame->size;
 
 	if (__builtin_expect(!to || room < header + size, 0))
@@ -101,7 +107,7 @@ static inline bool target_write_plain(
 			if (__builtin_expect(frame->seg_count != 1, 0))
 				return false;
 			copy_bytes(
-				ring->copy,
+				plain->copy,
 				body + FRAME_HEAD_SIZE,
 				frame->segs->addr + FRAME_HEAD_SIZE,
 				size - FRAME_HEAD_SIZE
@@ -109,7 +115,7 @@ static inline bool target_write_plain(
 		}
 		memcpy(body, frame->head, FRAME_HEAD_SIZE); // A constant size: no call.
 	} else if (frame->head_size == size) {
-		copy_bytes(ring->copy, to + header, frame->head, size);
+		copy_bytes(plain->copy, to + header, frame->head, size);
 	} else {
 		return false;
 	}

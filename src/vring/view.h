@@ -31,29 +31,53 @@ enum vring_drop view_add_chain(
 	const struct chain *chain
 );
 
-// The same for one descriptor that holds header and frame.
-static inline enum vring_drop view_add_plain(
-	const struct vring *ring,
-	struct frame_burst *burst,
-	uint8_t *host,
-	uint32_t size
-)
-{
-	uint32_t header = ring->header_size;
-	struct frame *frame = &burst->frame[burst->count];
-	struct frame_seg *seg = &burst->seg[burst->seg_count];
-	uint8_t *head = burst->head[burst->count];
+// Where plain frames are made: members of ring and burst, kept in registers for the length of a loop. view_load() before
+// the first and after anybody else added to the burst, view_store() before anybody else looks at it.
+struct view_maker {
+	struct frame_burst *burst;
+	uint32_t header;
+	bool offloads;
+	uint32_t count;
+	uint32_t seg_count;
+	uint64_t bytes;
+};
 
-	if (__builtin_expect(size < header + FRAME_SIZE_MIN, 0))
+static inline struct view_maker view_load(const struct vring *ring, struct frame_burst *burst)
+{
+	return (struct view_maker){
+		.burst = burst,
+		.header = ring->header_size,
+		.offloads = ring->offloads,
+		.count = burst->count,
+		.seg_count = burst->seg_count,
+		.bytes = burst->bytes,
+	};
+}
+
+static inline void view_store(const struct view_maker *maker)
+{
+	maker->burst->count = maker->count;
+	maker->burst->seg_count = maker->seg_count;
+	maker->burst->bytes = maker->bytes;
+}
+
+// Makes a frame of one descriptor that holds header and frame.
+static inline enum vring_drop view_add_plain(struct view_maker *maker, uint8_t *host, uint32_t size)
+{
+	struct frame *frame = &maker->burst->frame[maker->count];
+	struct frame_seg *seg = &maker->burst->seg[maker->seg_count];
+	uint8_t *head = maker->burst->head[maker->count];
+
+	if (__builtin_expect(size < maker->header + FRAME_SIZE_MIN, 0))
 		return VRING_DROP_SHORT;
-	if (__builtin_expect(size > header + FRAME_SIZE_MAX, 0))
+	if (__builtin_expect(size > maker->header + FRAME_SIZE_MAX, 0))
 		return VRING_DROP_LONG;
 	// Nothing was negotiated that could be asked for: all of the header is zero (virtio 1.1, 5.1.6.2.1).
 	struct frame_offload offload = {0};
-	if (ring->offloads)
+	if (maker->offloads)
 		offload = view_read_offload(host);
-	size -= header;
-	host += header;
+	size -= maker->header;
+	host += maker->header;
 	*seg = (struct frame_seg){.addr = host, .size = size};
 	frame->head = head;
 	frame->segs = seg;
@@ -67,8 +91,8 @@ static inline enum vring_drop view_add_plain(
 		copy_short(head, host, size);
 		frame->head_size = (uint16_t)size;
 	}
-	burst->bytes += size;
-	burst->seg_count++;
-	burst->count++;
+	maker->bytes += size;
+	maker->seg_count++;
+	maker->count++;
 	return VRING_DROP_NONE;
 }

@@ -215,7 +215,13 @@ void vring_show(struct vring *ring)
 		split_show(ring);
 }
 
-bool vring_wants_call(struct vring *ring)
+bool vring_wants_call_fenced(struct vring *ring)
 {
 	return ring->packed ? packed_wants_call(ring) : split_wants_call(ring);
+}
+
+bool vring_wants_call(struct vring *ring)
+{
+	vring_fence();
+	return vring_wants_call_fenced(ring);
 }

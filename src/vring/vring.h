@@ -208,3 +208,11 @@ void vring_show(struct vring *ring);
 // Whether the front end wants to be signalled for what was shown since the last call of this (virtio 1.1, 2.6.7:
 // VIRTQ_AVAIL_F_NO_INTERRUPT or used_event; 2.7.14: the driver's event suppression). Full fence, one or two shared reads.
 bool vring_wants_call(struct vring *ring);
+
+// The same in two steps, for a burst that showed many rings: one fence behind all that was shown, then a question for each
+// ring.
+static inline void vring_fence(void)
+{
+	__atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+bool vring_wants_call_fenced(struct vring *ring);

@@ -53,7 +53,7 @@ class Ringway(System):
     def frames_from(self, index):
         """What the switch took from a port."""
         stats = json.loads(self._command("stats", f"p{index}", "--json"))
-        return stats["ports"][0]["rx_frames"]
+        return stats["ports"][0]["rx"]["frames"]
 
     def counters(self):
         workers = json.loads(self._command("stats", "--json"))["switch"]["workers"]
