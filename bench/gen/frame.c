@@ -80,7 +80,10 @@ void frame_fill(uint8_t *frame, const struct gen *gen, uint32_t from, uint32_t t
 	bool tcp = gen->config.tso;
 
 	memset(frame, 0, size);
-	memcpy(frame, gen->port[to].mac, GEN_MAC_SIZE);
+	if (from + 1 == gen->config.flooder)
+		memset(frame, 0xff, GEN_MAC_SIZE);
+	else
+		memcpy(frame, gen->port[to].mac, GEN_MAC_SIZE);
 	memcpy(frame + GEN_MAC_SIZE, gen->port[from].mac, GEN_MAC_SIZE);
 	put16(frame + ETHER_SIZE - 2, 0x0800);
 	fill_ip(ip, size - ETHER_SIZE, tcp ? PROTOCOL_TCP : PROTOCOL_UDP, from, to);

@@ -58,6 +58,7 @@ struct gen_config {
 	double rate;	     // Frames/s of all senders together.
 	uint32_t read_every; // Paced: which received frames are looked at.
 	uint32_t wakes;	     // Idle: single frames.
+	uint32_t flooder;    // Its frames go to everybody: the number of a port, from 1. 0: none.
 	double gap_ms;	     // Idle: rest before each.
 };
 

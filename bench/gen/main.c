@@ -27,6 +27,7 @@ enum option_key {
 	OPTION_RATE,
 	OPTION_READ_EVERY,
 	OPTION_WAKES,
+	OPTION_FLOODER,
 	OPTION_GAP,
 	OPTION_RX_BUFFER,
 };
@@ -51,6 +52,8 @@ static const struct argp_option options[] = {
 	{"rate", OPTION_RATE, "N", 0, "paced: frames/s of all senders together", 0},
 	{"read-every", OPTION_READ_EVERY, "N", 0, "paced: look at every Nth frame only (1)", 0},
 	{"wakes", OPTION_WAKES, "N", 0, "idle: single frames (100)", 0},
+	{"flooder", OPTION_FLOODER, "N", 0, "Port N (from 1) sends to everybody", 0},
+	{"flooder", OPTION_FLOODER, "N", 0, "Port N (from 1) sends to everybody", 0},
 	{"gap", OPTION_GAP, "MS", 0, "idle: rest before each (20)", 0},
 	{"seconds", 't', "S", 0, "Length of the measurement (5)", 0},
 	{"warm", OPTION_WARM, "S", 0, "Time before it, under the same load (0.5)", 0},
@@ -175,6 +178,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPTION_RATE:
 		config->rate = parse_number(arg, 1, 1e9, state);
+		return 0;
+	case OPTION_FLOODER:
+		config->flooder = (uint32_t)parse_number(arg, 1, 65535, state);
 		return 0;
 	case OPTION_GAP:
 		config->gap_ms = parse_number(arg, 0, 1e6, state);

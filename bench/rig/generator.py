@@ -10,7 +10,7 @@ import time
 from . import parse
 from .numbers import median
 from .process import PATIENCE, RigError, run
-from .setup import BROADCAST, FLOOD_FIRST, mac_of
+from .setup import FLOOD_FIRST, mac_of
 from .systems.base import Unsupported
 
 # Exit status of gen when the back end does not offer what was asked for.
@@ -59,13 +59,14 @@ class Generator:
         self.ports_file = workspace.dir / "ports"
         with open(self.ports_file, "w", encoding="ascii") as out:
             for i, port in enumerate(ports):
-                mac = BROADCAST if setup.flood and i == FLOOD_FIRST + 1 else mac_of(i)
-                out.write(f"{port} {mac}\n")
+                out.write(f"{port} {mac_of(i)}\n")
 
     def _argv(self, mode, seconds, extra):
         s = self.setup
         flags = [f for f, on in (("--both-ways", s.both_ways), ("--packed", s.packed),
                                  ("--tso", s.tso)) if on]
+        if s.flood:
+            flags += ["--flooder", FLOOD_FIRST + 1]
         return [
             *self.system.generator_prefix, self.rig.build / "bench/gen/gen", mode,
             "--ports", self.ports_file, "--cpu", self.rig.generator_cpu, "--size", s.size,
@@ -162,7 +163,7 @@ def testpmd_argv(rig, setup, sockets):
         *(f"--vdev=virtio_user{i},path={path},mac={mac_of(i)},queue_size=1024{packed}"
           for i, path in enumerate(sockets)),
         "--", "--forward-mode=mac", f"--eth-peer=0,{mac_of(1)}", f"--eth-peer=1,{mac_of(0)}",
-        "--tx-first", "--burst=64", f"--txpkts={setup.size}", "--stats-period=1",
+        "--tx-first", "--burst=128", f"--txpkts={setup.size}", "--stats-period=1",
         "--total-num-mbufs=16384",
     ]
 

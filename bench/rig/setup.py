@@ -39,9 +39,8 @@ class Setup:
         }
 
 
-# Whom the third port of a flood sends to. The first two ports have a network of their own.
+# The port that floods. Those before it have a network of their own.
 FLOOD_FIRST = 2
-BROADCAST = "ff:ff:ff:ff:ff:ff"
 
 
 def mac_of(index):
