@@ -31,8 +31,16 @@ struct turn_queue {
 	struct port_queue *queue; // As published when it was last looked up.
 	struct port_pair *state;
 	uint64_t last; // TSC when it had something, or was woken.
+	uint32_t
+		frames; // Chains taken since it was woken, as far as they matter for its quiet time.
 	uint16_t pair;
 };
+
+// A queue stays awake for longer the more it had to do: by the quiet time for every so many chains since it was woken, up to
+// so many quiet times in all. A pause in steady traffic then costs no wake-up, and a queue that is woken
+// for a frame now and then sleeps again at once; polling costs a bounded time for each frame either way.
+#define TURN_QUIET_FRAMES 10
+#define TURN_QUIET_MAX 100
 
 // A port with at least one queue awake.
 struct turn {
@@ -125,6 +133,8 @@ static inline __attribute__((always_inline)) bool turn_poll(
 	turn->next = turn->next + 1 < turn->count ? turn->next + 1 : 0;
 	if (taken) {
 		queue->last = then;
+		if (queue->frames < TURN_QUIET_FRAMES * (TURN_QUIET_MAX - 1))
+			queue->frames += taken;
 		sum->frames += taken;
 		sum->busy += spent;
 		count_add(&queue->state->frames, taken);
@@ -133,7 +143,9 @@ static inline __attribute__((always_inline)) bool turn_poll(
 		return taken < max;
 	}
 	sum->idle += spent;
-	if (__builtin_expect(then - queue->last > turns->quiet, 0) && ops->sleep(ctx, queue, then))
+	if (__builtin_expect(then - queue->last > turns->quiet, 0) &&
+	    then - queue->last > turns->quiet * (1 + queue->frames / TURN_QUIET_FRAMES) &&
+	    ops->sleep(ctx, queue, then))
 		queue->queue = NULL; // turn_serve() takes it out.
 	return true;
 }

@@ -240,6 +240,35 @@ static void test_debt_stays(void **state)
 	assert_in_range(share(scene, flood), 400, 560);
 }
 
+// Cycles from its last frame until the only queue leaves, after it had `frames` since it was woken.
+static uint64_t time_to_leave(struct scene *scene, uint64_t frames)
+{
+	struct source *source = add(scene, 3, 1, 100);
+	uint64_t now = scene->now;
+	uint64_t last = now;
+
+	source->waiting = frames;
+	scene->may_sleep = true;
+	scene->turns.quiet = 100000;
+	while (scene->turns.count) {
+		struct turn_sum sum = {0};
+		turns_run(&scene->turns, &ops, scene, &sum, &now);
+		last = sum.frames ? scene->now : last;
+	}
+	return scene->now - last;
+}
+
+// A pause in steady traffic costs no wake-up, a frame now and then not much polling.
+static void test_a_busy_queue_waits_for_longer(void **state)
+{
+	struct scene *scene = *state;
+
+	assert_in_range(time_to_leave(scene, 1), 100000, 110000);
+	assert_in_range(time_to_leave(scene, 100), 1000000, 1200000);
+	assert_in_range(time_to_leave(scene, 100000), 9000000, 14000000);
+	assert_in_range(time_to_leave(scene, 1), 100000, 110000); // Woken anew.
+}
+
 static void test_quiet_queues_leave(void **state)
 {
 	struct scene *scene = *state;
@@ -335,6 +364,9 @@ int main(void)
 		),
 		cmocka_unit_test_setup_teardown(test_debt_stays, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(test_quiet_queues_leave, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			test_a_busy_queue_waits_for_longer, set_up, tear_down
+		),
 		cmocka_unit_test_setup_teardown(test_coming_and_going, set_up, tear_down),
 	};
 	return cmocka_run_group_tests_name("turns", tests, NULL, NULL);
