@@ -83,6 +83,31 @@ void attach_quarantine(struct switch_state *sw, struct port *port, const char *r
 	set_state(sw, port, WIRE_PORT_QUARANTINED, reason);
 }
 
+static const char *find_fault(struct port *port)
+{
+	uint32_t fault = __atomic_load_n(&port->fault, __ATOMIC_ACQUIRE);
+
+	if (fault == PORT_FAULT_CALL)
+		return "its call eventfd blocked the switch";
+	if (fault)
+		return vring_fault_text(fault);
+	if (port->conn && vhost_conn_memory_lost(port->conn))
+		return "it took back memory that it had shared";
+	return NULL;
+}
+
+// The front end hung up. What a worker found broken before that counts all the same: no worker uses the rings any more
+// when it is looked for.
+static void on_hang_up(struct port *port)
+{
+	publish_remove(port->sw, port);
+	const char *reason = find_fault(port);
+	if (reason)
+		attach_quarantine(port->sw, port, reason);
+	else
+		attach_close(port->sw, port);
+}
+
 static void on_ready(void *arg, uint32_t events)
 {
 	struct port *port = arg;
@@ -94,7 +119,7 @@ static void on_ready(void *arg, uint32_t events)
 	if (r == 0)
 		return;
 	if (r == -EPIPE)
-		attach_close(port->sw, port);
+		on_hang_up(port);
 	else
 		attach_quarantine(port->sw, port, err.msg[0] ? err.msg : strerror(-r));
 }
@@ -153,19 +178,6 @@ int attach_connection(struct switch_state *sw, struct port *port, int fd, struct
 	}
 	set_state(sw, port, WIRE_PORT_CONNECTED, "");
 	return 0;
-}
-
-static const char *find_fault(struct port *port)
-{
-	uint32_t fault = __atomic_load_n(&port->fault, __ATOMIC_ACQUIRE);
-
-	if (fault == PORT_FAULT_CALL)
-		return "its call eventfd blocked the switch";
-	if (fault)
-		return vring_fault_text(fault);
-	if (port->conn && vhost_conn_memory_lost(port->conn))
-		return "it took back memory that it had shared";
-	return NULL;
 }
 
 void attach_check_faults(struct switch_state *sw)
