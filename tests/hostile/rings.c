@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #define TX 1
+#define PATIENCE_MS 10000
 
 static struct front_queue *tx_queue(struct play *play)
 {
@@ -23,6 +24,17 @@ static void publish(struct front_queue *queue, uint16_t head, uint16_t count)
 	__atomic_store_n(&queue->avail->idx, queue->avail_idx, __ATOMIC_RELEASE);
 }
 
+// Entries that a case writes over a good frame which was not taken yet would not be what the case is about.
+static int await_sent(struct play *play)
+{
+	for (int i = 0; i < PATIENCE_MS; i++) {
+		if (front_in_flight(play->front, 0) == 0)
+			return 0;
+		(void)usleep(1000); // An early end only shortens one of many waits.
+	}
+	return -ETIMEDOUT;
+}
+
 // One good frame first, so that the ring is known to run.
 int play_start_ring(struct play *play)
 {
@@ -30,9 +42,10 @@ int play_start_ring(struct play *play)
 	int r = play_start(play, &config);
 	if (!r)
 		r = play_send_frame(play, 60);
-	if (!r)
-		front_kick(play->front, TX);
-	return r;
+	if (r)
+		return r;
+	front_kick(play->front, TX);
+	return await_sent(play);
 }
 
 static int publish_head(struct play *play, uint16_t head)
