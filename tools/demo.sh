@@ -156,7 +156,8 @@ start_testpmd() {
 }
 
 # The generator is told to begin through testpmd's own prompt: two bursts for each queue fill the rings of the
-# other side exactly, and these frames then go round for ever. (--tx-first alone would send one burst.)
+# other side exactly, and these frames then go round for ever. (--tx-first alone would send one burst.) A flow stays in one
+# queue of its destination, so there are many.
 start_generator() {
 	step="start the container $generator"
 	containers+=("$generator")
@@ -164,7 +165,7 @@ start_generator() {
 	exec 9<>"$work/prompt"
 	ringway run -i --name "$generator" --cpuset-cpus "$cpu_generator" \
 		--network "$fast,mac=$mac_generator" --queues "$queues" \
-		"$image" dpdk-testpmd -- -i --rxq="$queues" --txq="$queues" --forward-mode=mac \
+		"$image" dpdk-testpmd -- -i --rxq="$queues" --txq="$queues" --forward-mode=mac --txonly-multi-flow \
 		--eth-peer="0,$mac_forwarder" --rxd=1024 --txd=1024 --burst=512 <&9 >>"$work/log" 2>&1 9<&- &
 	poll port_runs "$generator.$fast" ||
 		die "the container $generator does not reach its network: $(docker logs "$generator" 2>&1 | tail -n 1)"
