@@ -21,6 +21,9 @@
 #define SANDBOX_SIZE 128
 #define PATH_TEXT_SIZE 256
 #define QUEUES_MAX 16
+#define AUX_TEXT_SIZE 256
+#define IFNAME_SIZE 16	// The kernel's IFNAMSIZ.
+#define PUBLISH_MAX 256 // Published ports of one port.
 
 struct daemon;
 
@@ -31,22 +34,31 @@ struct network_spec {
 	char name[NAME_SIZE]; // Empty only from Docker: a provisional name is made of the id.
 	char subnet[ADDR_TEXT_SIZE];
 	char gateway[ADDR_TEXT_SIZE]; // Without prefix.
-	uint32_t mtu;		      // 0: the default, 1500.
-	bool docker;		      // A Docker network is wanted.
+	char subnet6[ADDR_TEXT_SIZE]; // The same of IPv6. A network has either, both or none.
+	char gateway6[ADDR_TEXT_SIZE];
+	char ip_range[ADDR_TEXT_SIZE]; // Where an engine's address management picks from.
+	char aux[AUX_TEXT_SIZE];       // "name=10.0.0.5,other=10.0.0.6": addresses nobody gets.
+	uint32_t mtu;		       // 0: the default, 1500.
+	bool internal;		       // No way out: no default route, no NAT.
+	bool proxy_neighbors; // Neighbour requests are answered for the ports that are known.
+	bool no_gateway;      // The host takes no part: no gateway port.
+	uint16_t vlan;	      // Of the uplink; 0: untagged.
+	char uplink[PATH_TEXT_SIZE]; // A device: the network gets a port NETWORK.uplink on it.
+	bool docker;		     // A Docker network is wanted.
 	char docker_id[DOCKER_ID_SIZE];
 };
 
 struct network_info {
 	uint32_t id;
 	struct network_spec spec;
-	uint32_t ports;
+	uint32_t ports;	 // Without the network's own.
 	int64_t created; // Seconds since the epoch.
 };
 
 struct port_spec {
 	char name[NAME_SIZE];
 	char network[NAME_SIZE];
-	char attach[16];	 // "vhost"
+	char attach[16];	 // "vhost", "kernel" or "ether"
 	uint8_t mac[MAC_SIZE];	 // Zero: one is made.
 	char ip[ADDR_TEXT_SIZE]; // "10.0.0.2/24" or empty.
 	uint16_t queues;	 // 0: 1.
@@ -54,6 +66,16 @@ struct port_spec {
 	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
 	struct port_limits limits;
 	char connect[PATH_TEXT_SIZE]; // Not empty: ringwayd connects there instead of listening.
+	char ip6[ADDR_TEXT_SIZE];     // "fd00::2/64" or empty.
+	bool pin_address;	      // Other source addresses than ip and ip6 are dropped.
+	bool of_network;	      // Made and removed with its network: gateway, uplink.
+	// kernel: the namespace that the interface is moved to and set up in ("/proc/7/ns/net"; empty: whoever
+	// asked for the port moves it), and its name there (empty: eth0).
+	char netns[PATH_TEXT_SIZE];
+	char ifname[IFNAME_SIZE];
+	// ether: "eth1", "xdp:eth1", DPDK's device arguments or a PCI address; and the VLAN there.
+	char device[PATH_TEXT_SIZE];
+	uint16_t vlan;
 	// Set by the Docker driver only:
 	char endpoint_id[DOCKER_ID_SIZE];
 	char key[KEY_SIZE]; // The container's place, or empty.
@@ -64,7 +86,10 @@ struct port_info {
 	uint32_t id;
 	struct port_spec spec;
 	char gateway[ADDR_TEXT_SIZE];
+	char gateway6[ADDR_TEXT_SIZE];
 	uint32_t mtu;
+	bool internal;		       // The network is: no default route.
+	char ifname_host[IFNAME_SIZE]; // kernel: the container's end in the host's namespace.
 	char socket[PATH_TEXT_SIZE];
 	uint32_t state; // enum wire_port_state
 	char reason[160];
@@ -79,6 +104,15 @@ struct container_info {
 	char dir[PATH_TEXT_SIZE];
 	int64_t created;
 	int64_t created_ms; // CLOCK_MONOTONIC, 0 when loaded from the store.
+};
+
+// A port of the host that leads to one of a container.
+struct port_publish {
+	uint8_t proto;	  // IPPROTO_TCP, _UDP or _SCTP.
+	char host_ip[46]; // Empty or "0.0.0.0": every IPv4 address; "::": every IPv6 one.
+	uint16_t host_port, host_port_end; // 0: any free one; a range: the first free one of it.
+	uint16_t container_port;
+	uint16_t bound; // Result: the one it has.
 };
 
 // While a switch is being started anew, the adds wait for it for up to three seconds, and let go of the lock
@@ -113,7 +147,7 @@ int service_network_bind(
 	struct rwy_err *err
 );
 // Fills in the subnet and gateway that an engine's address management picked: those that are unset are set,
-// those that are set must agree (-EINVAL). -EEXIST: the subnet overlaps another network's.
+// those that are set must agree (-EINVAL). -EEXIST: the subnet overlaps another network's. One call per family.
 int service_network_set_addresses(
 	struct daemon *d,
 	uint32_t id,
@@ -123,9 +157,10 @@ int service_network_set_addresses(
 );
 int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err);
 
-// Ports. add: listens (or connects), tells the switch. For endpoints it is idempotent on endpoint_id, and an
+// Ports. add: listens (or connects), tells the switch; makes the interface of a kernel port. -EOPNOTSUPP: this
+// instance cannot have kernel or ether ports. For endpoints it is idempotent on endpoint_id, and an
 // older endpoint that holds the same address or the same place and index is removed first (Docker forgot it).
-// remove: closes everything, removes the socket; -ENOENT when there is none.
+// remove: closes everything, removes the socket; -ENOENT when there is none. -EPERM: it is its network's own.
 int service_port_add(
 	struct daemon *d,
 	const struct port_spec *spec,
@@ -160,6 +195,24 @@ int service_port_set_limits(
 	struct rwy_err *err
 );
 int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err);
+
+// Replaces the published ports of a kernel port: reserves them on the host, writes them down, sets the firewall;
+// all of them or none. count 0: it has none any more. `bound` of the list is ignored. -EADDRINUSE, -EINVAL (not a
+// kernel port, no address of the family), -ENOENT, -EOPNOTSUPP.
+int service_port_publish(
+	struct daemon *d,
+	uint32_t id,
+	const struct port_publish *list,
+	size_t count,
+	struct rwy_err *err
+);
+// How many there are; at most max of them are filled in.
+size_t service_port_published(
+	struct daemon *d,
+	uint32_t id,
+	struct port_publish *ret_list,
+	size_t max
+);
 
 // Containers' places: a key, RUN_DIR/ports/KEY (0755, below a 0700 parent), a row.
 int service_container_add(
