@@ -73,6 +73,14 @@ static int on_network_del(struct switch_state *sw, struct rwy_err *err)
 
 static int on_port_add(struct switch_state *sw, struct rwy_err *err)
 {
+	if (sw->request.args.port.kind != WIRE_PORT_VHOST)
+		return err_set(
+			err,
+			-EOPNOTSUPP,
+			"cannot add port '%s': this switch has no ports of kind %u",
+			sw->request.args.port.name,
+			sw->request.args.port.kind
+		);
 	int listener_fd = sw->request.fd_count ? sw->request.fds[0] : -1;
 	int r = table_add_port(sw, &sw->request.args.port, listener_fd, err);
 	if (r == 0)
@@ -97,6 +105,11 @@ static int on_conn_add(struct switch_state *sw, struct rwy_err *err)
 		return err_set(err, -ENOENT, "cannot attach: no port %u", sw->request.args.ref.id);
 	sw->request.fd_count = 0; // attach_connection() takes it in any case.
 	return attach_connection(sw, port, sw->request.fds[0], err);
+}
+
+static int on_station(struct switch_state *sw, struct rwy_err *err)
+{
+	return err_set(err, -EOPNOTSUPP, "this switch has no stations");
 }
 
 static int on_stats(struct switch_state *sw, struct rwy_err *err)
@@ -132,6 +145,9 @@ static control_handler *const handlers[WIRE_OP_COUNT] = {
 	[WIRE_PORT_SET] = on_port_set,
 	[WIRE_PORT_DEL] = on_port_del,
 	[WIRE_CONN_ADD] = on_conn_add,
+	[WIRE_STATION_ADD] = on_station,
+	[WIRE_STATION_DEL] = on_station,
+	[WIRE_STATION_SWEEP] = on_station,
 	[WIRE_STATS] = on_stats,
 	[WIRE_STATE] = on_state,
 	[WIRE_STOP] = on_stop,

@@ -151,6 +151,7 @@ void pages_state(
 			.port = port->spec.port,
 			.network = port->spec.network,
 			.queues = port->spec.queues,
+			.kind = port->spec.kind,
 			.learning = port->spec.learning,
 			.no_offloads = port->spec.no_offloads,
 			.limits = port->spec.limits,

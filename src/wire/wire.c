@@ -50,18 +50,32 @@ static const struct field network_fields[] = {
 	WIRE_U32(struct wire_network, network),
 	WIRE_STR(struct wire_network, name, FIELD_REQUIRED),
 	WIRE_U32(struct wire_network, mtu),
+	FIELD(struct wire_network, proxy_neighbors, FIELD_BOOL, 0),
 };
 
 static const struct field port_fields[] = {
 	WIRE_U32(struct wire_port, port),
 	WIRE_U32(struct wire_port, network),
 	WIRE_STR(struct wire_port, name, FIELD_REQUIRED),
-	FIELD(struct wire_port, mac, FIELD_MAC, FIELD_REQUIRED),
+	FIELD(struct wire_port, mac, FIELD_MAC, 0),
 	WIRE_U16(struct wire_port, queues),
+	FIELD(struct wire_port, kind, FIELD_U32, 0),
+	FIELD(struct wire_port, offloads, FIELD_U32, 0),
 	WIRE_BOOL(struct wire_port, learning),
 	FIELD(struct wire_port, no_offloads, FIELD_BOOL, 0),
 	WIRE_LIMITS(struct wire_port),
 };
+
+static const struct field station_fields[] = {
+	WIRE_U32(struct wire_station, port),
+	WIRE_U32(struct wire_station, network),
+	FIELD(struct wire_station, mac, FIELD_MAC, FIELD_REQUIRED),
+	WIRE_U32(struct wire_station, epoch),
+	WIRE_STR(struct wire_station, ip, 0),
+	WIRE_STR(struct wire_station, ip6, 0),
+};
+
+static const struct field epoch_fields[] = {WIRE_U32(struct wire_epoch, epoch)};
 
 static const struct field pong_fields[] = {
 	WIRE_U32(struct wire_pong, workers),
@@ -128,8 +142,9 @@ static const struct field state_port_fields[] = {
 	WIRE_U32(struct wire_state_port, port),
 	WIRE_U32(struct wire_state_port, network),
 	WIRE_STR(struct wire_state_port, name, FIELD_REQUIRED),
-	FIELD(struct wire_state_port, mac, FIELD_MAC, FIELD_REQUIRED),
+	FIELD(struct wire_state_port, mac, FIELD_MAC, 0),
 	WIRE_U16(struct wire_state_port, queues),
+	FIELD(struct wire_state_port, kind, FIELD_U32, 0),
 	WIRE_BOOL(struct wire_state_port, learning),
 	FIELD(struct wire_state_port, no_offloads, FIELD_BOOL, 0),
 	WIRE_LIMITS(struct wire_state_port),
@@ -196,6 +211,12 @@ static const struct wire_op_entry wire_ops[WIRE_OP_COUNT] = {
 	[WIRE_PORT_SET] = {"port_set", .request = SHAPE(port_fields, 0, 0), .reply = SHAPE_EMPTY},
 	[WIRE_PORT_DEL] = {"port_del", .request = SHAPE(id_fields, 0, 0), .reply = SHAPE_EMPTY},
 	[WIRE_CONN_ADD] = {"conn_add", .request = SHAPE(id_fields, 1, 1), .reply = SHAPE_EMPTY},
+	[WIRE_STATION_ADD] =
+		{"station_add", .request = SHAPE(station_fields, 0, 0), .reply = SHAPE_EMPTY},
+	[WIRE_STATION_DEL] =
+		{"station_del", .request = SHAPE(station_fields, 0, 0), .reply = SHAPE_EMPTY},
+	[WIRE_STATION_SWEEP] =
+		{"station_sweep", .request = SHAPE(epoch_fields, 0, 0), .reply = SHAPE_EMPTY},
 	[WIRE_STATS] =
 		{"stats", .request = SHAPE(after_fields, 0, 0), .reply = SHAPE(stats_fields, 0, 0)},
 	[WIRE_STATE] =
@@ -247,16 +268,33 @@ static uint32_t listener_count(const struct wire_state *state)
 	return count;
 }
 
+// Some messages say themselves how many descriptors come along.
+static void find_fd_range(
+	const struct wire_msg *msg,
+	const struct wire_shape *shape,
+	uint32_t *ret_low,
+	uint32_t *ret_high
+)
+{
+	const struct wire_port *port = &msg->args.port;
+
+	*ret_low = shape->fds_min;
+	*ret_high = shape->fds_max;
+	if (msg->op == WIRE_STATE && shape->fields == state_fields)
+		*ret_low = *ret_high = listener_count(&msg->args.state);
+	else if (msg->op == WIRE_PORT_ADD && shape->fields == port_fields && port->kind == WIRE_PORT_TAP)
+		*ret_low = *ret_high = port->queues;
+}
+
 static int check_fds(
 	const struct wire_msg *msg,
 	const struct wire_shape *shape,
 	struct rwy_err *err
 )
 {
-	uint32_t low = shape->fds_min;
-	uint32_t high = shape->fds_max;
-	if (msg->op == WIRE_STATE && shape->fields == state_fields)
-		low = high = listener_count(&msg->args.state);
+	uint32_t low;
+	uint32_t high;
+	find_fd_range(msg, shape, &low, &high);
 	if (msg->fd_count >= low && msg->fd_count <= high)
 		return 0;
 	return err_set(

@@ -19,7 +19,8 @@
 
 #define WIRE_VERSION 1
 #define WIRE_NAME_SIZE 64	 // With its NUL. Names of networks and ports.
-#define WIRE_DATAGRAM_MAX 131072 // Bytes; below the kernel's default socket buffer.
+#define WIRE_ADDR_SIZE 46	 // An IPv4 or IPv6 address as text, with its NUL.
+#define WIRE_DATAGRAM_MAX 163840 // Bytes; below the kernel's default socket buffer.
 #define WIRE_FDS_MAX 253
 #define WIRE_STATS_PORTS 32 // Ports in one stats reply: a datagram stays far below its limit.
 #define WIRE_STATE_PORTS 32
@@ -35,14 +36,19 @@ enum wire_op {
 	WIRE_PING,	  // args: none; reply: wire_pong. The heartbeat.
 	WIRE_NETWORK_ADD, // args: wire_network. -EEXIST: the id is in use.
 	WIRE_NETWORK_DEL, // args: wire_id. -EBUSY: it has ports.
-	// args: wire_port + 0 or 1 descriptor, the listener, which the switch only keeps for a later
-	// ringwayd. -EEXIST, -ENOENT (network), -ENOSPC (full).
+	// args: wire_port. A vhost port: + 0 or 1 descriptor, the listener, which the switch only keeps for a later
+	// ringwayd. A TAP: + `queues` descriptors, one a queue. -EEXIST, -ENOENT (network), -ENOSPC (full).
 	WIRE_PORT_ADD,
 	WIRE_PORT_SET, // args: wire_port. Changes the limits of a port, and nothing else. -ENOENT.
 	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
 	// args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a living
 	// connection. -EPERM: the port is quarantined.
 	WIRE_CONN_ADD,
+	// args: wire_station. Replaces what the network has of this address at this port. -EEXIST: it is pinned by another
+	// port. -ENOENT: no such port or network. -ENOSPC.
+	WIRE_STATION_ADD,
+	WIRE_STATION_DEL,   // args: wire_station, of which network and mac count. -ENOENT.
+	WIRE_STATION_SWEEP, // args: wire_epoch. Removes every station of another epoch.
 	WIRE_STATS, // args: wire_after; reply: wire_stats, ports in order of id, from after `after`.
 	WIRE_STATE, // args: wire_after; reply: wire_state: intent as the switch has it, one listener
 		    // descriptor for each port with has_listener, in order.
@@ -59,6 +65,26 @@ enum wire_port_state {
 	WIRE_PORT_QUARANTINED, // The front end broke the rules; reason says how.
 	WIRE_PORT_STATE_COUNT
 };
+
+// How a port reaches its user.
+enum wire_port_kind {
+	WIRE_PORT_VHOST, // A vhost-user front end, whose connections come with WIRE_CONN_ADD.
+	// A network's TAP, behind which its kernel ports are. Its queues are IFF_TUN queue descriptors of a device with
+	// IFF_TAP, IFF_NO_PI and IFF_VNET_HDR, whose header is set to 12 bytes, little endian, and whose TUNSETOFFLOAD is
+	// `offloads`. It is running at once; has no address of its own: those that may send behind it are its stations.
+	WIRE_PORT_TAP,
+	WIRE_PORT_KIND_COUNT
+};
+
+// The number of a network's TAP. Networks and other ports are numbered below 0x40000000.
+#define WIRE_TRUNK_ID(network) (0x40000000u | (network))
+
+// Requests that a TAP takes over, each as TUNSETOFFLOAD took it.
+#define WIRE_OFFLOAD_CSUM (1u << 0)
+#define WIRE_OFFLOAD_TSO4 (1u << 1)
+#define WIRE_OFFLOAD_TSO6 (1u << 2)
+#define WIRE_OFFLOAD_ECN (1u << 3)
+#define WIRE_OFFLOAD_USO (1u << 4)
 
 // "waiting", "connected", ..; "unknown" outside.
 const char *wire_port_state_text(uint32_t state);
@@ -82,6 +108,7 @@ struct wire_network {
 	uint32_t network; // 1 .. 2^31-1, chosen by ringwayd, unique, stable over restarts.
 	char name[WIRE_NAME_SIZE];
 	uint32_t mtu;
+	bool proxy_neighbors; // ARP and ND requests for known stations are answered in their place.
 };
 
 // A port's limits, each 0 for none. rx: what the switch takes from the port; tx: what it delivers to it. A rate is
@@ -97,11 +124,27 @@ struct wire_port {
 	uint32_t port; // 1 .. 2^31-1, chosen by ringwayd, unique, stable over restarts.
 	uint32_t network;
 	char name[WIRE_NAME_SIZE];
-	uint8_t mac[MAC_SIZE]; // Pinned in the network's MAC table.
-	uint16_t queues;       // Queue pairs.
+	uint8_t mac[MAC_SIZE]; // Pinned in the network's MAC table. Zero of a TAP.
+	uint16_t queues;       // Queue pairs; of a TAP its queues.
+	uint32_t kind;	       // enum wire_port_kind
+	uint32_t offloads;     // WIRE_OFFLOAD_*, of a TAP.
 	bool learning;	       // Other source addresses are accepted and learned.
 	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
 	struct wire_limits limits;
+};
+
+// An address of a network, and where it is. Behind a TAP that pins it there. ip and ip6, where given, are what
+// neighbour requests are answered by (wire_network's proxy_neighbors).
+struct wire_station {
+	uint32_t port; // The TAP's, or the port's whose own address it is.
+	uint32_t network;
+	uint8_t mac[MAC_SIZE];
+	uint32_t epoch; // Any number of ringwayd's, for WIRE_STATION_SWEEP.
+	char ip[WIRE_ADDR_SIZE], ip6[WIRE_ADDR_SIZE];
+};
+
+struct wire_epoch {
+	uint32_t epoch;
 };
 
 struct wire_pong {
@@ -172,6 +215,7 @@ struct wire_state_port {
 	char name[WIRE_NAME_SIZE];
 	uint8_t mac[MAC_SIZE];
 	uint16_t queues;
+	uint32_t kind; // enum wire_port_kind
 	bool learning;
 	bool no_offloads;
 	uint32_t state;
@@ -199,6 +243,8 @@ struct wire_msg {
 		struct wire_after after;
 		struct wire_network network;
 		struct wire_port port;
+		struct wire_station station;
+		struct wire_epoch epoch;
 		struct wire_pong pong;
 		struct wire_port_event event;
 		struct wire_stats stats;

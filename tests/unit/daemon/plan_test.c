@@ -21,7 +21,8 @@ struct world {
 
 static void add_network(struct world *w, uint32_t id, uint32_t mtu)
 {
-	w->networks[w->set.network_count++] = (struct wire_network){id, "n", mtu};
+	w->networks[w->set.network_count++] =
+		(struct wire_network){.network = id, .name = "n", .mtu = mtu};
 }
 
 static void add_port(struct world *w, uint32_t id, uint32_t network, uint8_t mac)

@@ -112,7 +112,8 @@ static void test_round_trip_requests(void **state)
 	request(WIRE_PING);
 	round_trip(false);
 	request(WIRE_NETWORK_ADD);
-	out.args.network = (struct wire_network){.network = 7, .mtu = 65535};
+	out.args.network =
+		(struct wire_network){.network = 7, .mtu = 65535, .proxy_neighbors = true};
 	fill_name(out.args.network.name, WIRE_NAME_SIZE, 'n');
 	round_trip(false);
 	request(WIRE_PORT_ADD);
@@ -135,6 +136,9 @@ static void test_round_trip_requests(void **state)
 	out.args.ref.id = 9;
 	add_fds(1);
 	round_trip(false);
+	request(WIRE_STATION_SWEEP);
+	out.args.epoch.epoch = UINT32_MAX;
+	round_trip(false);
 	static const enum wire_op by_id[] = {
 		WIRE_NETWORK_DEL, WIRE_PORT_DEL, WIRE_STATS, WIRE_STATE};
 	for (size_t i = 0; i < 4; i++) {
@@ -144,6 +148,45 @@ static void test_round_trip_requests(void **state)
 	}
 	request(WIRE_STOP);
 	round_trip(false);
+}
+
+static void test_round_trip_trunk(void **state)
+{
+	for (uint16_t queues = 1; queues <= WIRE_QUEUES_MAX; queues++) {
+		request(WIRE_PORT_ADD);
+		out.args.port = (struct wire_port){
+			.port = WIRE_TRUNK_ID(7),
+			.network = 7,
+			.name = "t",
+			.queues = queues,
+			.kind = WIRE_PORT_TAP,
+			.offloads = WIRE_OFFLOAD_CSUM | WIRE_OFFLOAD_USO,
+		};
+		add_fds(queues);
+		round_trip(false);
+	}
+}
+
+static void test_round_trip_stations(void **state)
+{
+	static const enum wire_op ops[] = {WIRE_STATION_ADD, WIRE_STATION_DEL};
+
+	for (size_t i = 0; i < 4; i++) {
+		request(ops[i % 2]);
+		out.args.station = (struct wire_station){
+			.port = WIRE_TRUNK_ID(7),
+			.network = 7,
+			.mac = {2, 0, 0, 0, 0, 1},
+			.epoch = UINT32_MAX,
+		};
+		if (i < 2) {
+			fill_name(out.args.station.ip, WIRE_ADDR_SIZE, '4');
+			fill_name(out.args.station.ip6, WIRE_ADDR_SIZE, '6');
+		}
+		round_trip(false);
+		reply(ops[i % 2]);
+		round_trip(true);
+	}
 }
 
 static void test_round_trip_replies(void **state)
@@ -160,8 +203,9 @@ static void test_round_trip_replies(void **state)
 		WIRE_PORT_ADD,
 		WIRE_PORT_DEL,
 		WIRE_CONN_ADD,
+		WIRE_STATION_SWEEP,
 		WIRE_STOP};
-	for (size_t i = 0; i < 6; i++) {
+	for (size_t i = 0; i < sizeof(empty) / sizeof(empty[0]); i++) {
 		reply(empty[i]);
 		round_trip(true);
 	}
@@ -246,6 +290,7 @@ static void test_round_trip_largest_state(void **state)
 	for (uint32_t i = 0; i < WIRE_NETWORKS_MAX; i++) {
 		page->networks[i].network = INT32_MAX;
 		page->networks[i].mtu = UINT16_MAX;
+		page->networks[i].proxy_neighbors = i % 2 == 0; // "false" is the longer word.
 		fill_name(page->networks[i].name, WIRE_NAME_SIZE, 'n');
 	}
 	for (uint32_t i = 0; i < WIRE_STATE_PORTS; i++) {
@@ -254,6 +299,7 @@ static void test_round_trip_largest_state(void **state)
 			.network = INT32_MAX,
 			.mac = {2, 0, 0, 0, 0, (uint8_t)i},
 			.queues = 16,
+			.kind = i % 2 ? WIRE_PORT_TAP : WIRE_PORT_VHOST,
 			.has_listener = i % 2 == 0,
 		};
 		fill_name(page->ports[i].name, WIRE_NAME_SIZE, 'p');
@@ -330,6 +376,10 @@ static void test_refuses_bad_replies(void **state)
 	expect_refused(true, "{\"op\":\"ping\",\"id\":1,\"args\":{}}", 0, "'workers' is missing");
 }
 
+#define PORT_ADD                                                                           \
+	"{\"op\":\"port_add\",\"id\":1,\"args\":{\"port\":1,\"network\":1,\"name\":\"a\"," \
+	"\"queues\":3,\"learning\":false,"
+
 static void test_refuses_wrong_fds(void **state)
 {
 	expect_refused(false, "{\"op\":\"ping\",\"id\":1,\"args\":{}}", 1, "1 descriptors");
@@ -339,6 +389,9 @@ static void test_refuses_wrong_fds(void **state)
 	expect_refused(
 		false, "{\"op\":\"conn_add\",\"id\":1,\"args\":{\"id\":1}}", 253, "253 descriptors"
 	);
+	expect_refused(false, PORT_ADD "\"kind\":1}}", 0, "not 3 to 3");
+	expect_refused(false, PORT_ADD "\"kind\":1}}", 4, "not 3 to 3");
+	expect_refused(false, PORT_ADD "\"kind\":0}}", 2, "not 0 to 1");
 	expect_refused(
 		true, "{\"op\":\"state\",\"id\":1,\"args\":{\"more\":false}}", 1, "not 0 to 0"
 	);
@@ -384,6 +437,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_round_trip_requests, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_round_trip_trunk, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_round_trip_stations, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_round_trip_replies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_round_trip_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_round_trip_largest_stats, setup, teardown),
