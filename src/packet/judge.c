@@ -81,9 +81,22 @@ static int judge_ip(
 	return frame->size - counted_from > UINT16_MAX ? -EINVAL : 0;
 }
 
+// Parts of gso_size bytes behind the same headers.
+static int judge_segments(const struct frame *frame, struct offload_plan *plan)
+{
+	uint32_t step = frame->offload.gso_size;
+
+	if (plan->head_size < plan->headers)
+		return -EINVAL;
+	uint32_t payload = frame->size - plan->headers;
+	if (payload > (uint64_t)step * OFFLOAD_SEGMENTS_MAX)
+		return -EINVAL;
+	plan->wire_size = plan->headers + (payload < step ? payload : step);
+	return 0;
+}
+
 static int judge_tcp(const struct frame *frame, uint8_t version, struct offload_plan *plan)
 {
-	uint32_t mss = frame->offload.gso_size;
 	int r = judge_ip(frame, version, IP_PROTO_TCP, plan);
 
 	if (r)
@@ -94,13 +107,20 @@ static int judge_tcp(const struct frame *frame, uint8_t version, struct offload_
 		return -EINVAL;
 	uint32_t tcp_size = (plan->head[plan->at.l4 + TCP_DATA_OFFSET] >> 4) * 4u;
 	plan->headers = plan->at.l4 + tcp_size;
-	if (tcp_size < TCP_SIZE || plan->head_size < plan->headers)
+	return tcp_size < TCP_SIZE ? -EINVAL : judge_segments(frame, plan);
+}
+
+// virtio 1.3, 5.1.6.2 (VIRTIO_NET_HDR_GSO_UDP_L4): gso_size counts what follows UDP's header, for either IP version.
+static int judge_datagrams(const struct frame *frame, struct offload_plan *plan)
+{
+	int r = judge_ip(frame, 0, IP_PROTO_UDP, plan);
+
+	if (r || plan->needs & OFFLOAD_ECN)
 		return -EINVAL;
-	uint32_t payload = frame->size - plan->headers;
-	if (payload > (uint64_t)mss * OFFLOAD_SEGMENTS_MAX)
+	if (!(plan->needs & OFFLOAD_CSUM) || judge_transport_checksum(frame, UDP_CHECKSUM, plan))
 		return -EINVAL;
-	plan->wire_size = plan->headers + (payload < mss ? payload : mss);
-	return 0;
+	plan->headers = plan->at.l4 + UDP_SIZE;
+	return judge_segments(frame, plan);
 }
 
 // UFO: gso_size counts what follows the IP headers (UDP's header is in the first fragment only), in units of 8.
@@ -143,6 +163,9 @@ static int judge_segmentation(const struct frame *frame, struct offload_plan *pl
 		break;
 	case FRAME_GSO_UDP:
 		r = judge_udp(frame, plan);
+		break;
+	case FRAME_GSO_UDP_L4:
+		r = judge_datagrams(frame, plan);
 		break;
 	default:
 		break;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Checksum and segmentation requests of frames (virtio 1.1, 5.1.6.2): judged before they travel on, and done in
+// Checksum and segmentation requests of frames (virtio 1.1, 5.1.6.2; UDP segmentation: virtio 1.3, 5.1.6.2): judged before they travel on, and done in
 // software for a receiver that does not take them. Plain memory in and out: no DPDK, no allocation per frame. Any
 // thread; a struct belongs to one worker.
 #pragma once
@@ -16,6 +16,7 @@
 #define OFFLOAD_TSO6 (1u << 2)
 #define OFFLOAD_ECN (1u << 3)
 #define OFFLOAD_UFO (1u << 4)
+#define OFFLOAD_USO (1u << 5) // For IPv4 and IPv6 alike.
 
 // Headers of a frame that software works on: Ethernet, two tags, IPv6 with extension headers, TCP with options.
 #define OFFLOAD_HEADERS_MAX 256
@@ -36,6 +37,9 @@ static inline uint32_t offload_needs(const struct frame_offload *offload)
 		break;
 	case FRAME_GSO_UDP:
 		needs |= OFFLOAD_UFO;
+		break;
+	case FRAME_GSO_UDP_L4:
+		needs |= OFFLOAD_USO;
 		break;
 	default:
 		break;
@@ -58,7 +62,7 @@ struct offload_plan {
 	uint8_t head[OFFLOAD_HEADERS_MAX]; // Private copy of all headers.
 };
 
-// Judges a frame's request: whether it is sound (known type, a checksum request with each TCP segmentation, places inside
+// Judges a frame's request: whether it is sound (known type, a checksum request with each segmentation but UFO, places inside
 // of the frame and behind what the frame is judged by, headers that are what the type says, a gso_size that makes
 // OFFLOAD_SEGMENTS_MAX segments at most) and was among `allowed` (OFFLOAD_*: what the source negotiated). hdr_len is
 // not looked at (virtio 1.1, 5.1.6.2.2), nor are flags that virtio does not know. Reads guest memory once, into
@@ -79,9 +83,9 @@ void offload_split_begin(
 	uint32_t accepted
 );
 
-// The next frames, FRAME_BURST_MAX at most, in order, with right IP lengths, identifiers, checksums, sequence numbers
-// and flags (TCP: FIN and PSH in the last segment only, CWR in the first), or IP fragments for a UDP request. Where
-// OFFLOAD_CSUM is accepted, TCP segments leave their checksum to the receiver. They are valid until the next call;
+// The next frames, FRAME_BURST_MAX at most, in order, with right lengths, identifiers, checksums, sequence numbers
+// and flags (TCP: FIN and PSH in the last segment only, CWR in the first), or IP fragments for a UFO request. Where
+// OFFLOAD_CSUM is accepted, segments and datagrams leave their checksum to the receiver. They are valid until the next call;
 // their head may be larger than FRAME_HEAD_SIZE, and is the first of their segments. 0: that was all. Reads the
 // payload for checksums; payload that changes meanwhile gives a wrong checksum and nothing else.
 uint32_t offload_split_next(

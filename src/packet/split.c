@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Does in software what a receiver does not take over. Runs on the worker that delivers. Payload is referred to where
 // it lies, in guest memory; headers are private. What is common to all requests is here, and the checksum alone;
-// split_tcp.c and split_udp.c have the rest.
+// split_segments.c and split_udp.c have the rest.
 #include "packet/split.h"
 
 #include "packet/checksum.h"
@@ -202,7 +202,8 @@ void offload_split_begin(
 	switch (plan->offload.gso_type & ~FRAME_GSO_ECN) {
 	case FRAME_GSO_TCPV4:
 	case FRAME_GSO_TCPV6:
-		split_begin_tcp(split);
+	case FRAME_GSO_UDP_L4:
+		split_begin_segments(split);
 		break;
 	case FRAME_GSO_UDP:
 		split_begin_udp(split);

@@ -28,8 +28,8 @@ struct offload_split {
 	struct split_cursor cursor;
 	uint32_t left;	      // Payload bytes behind the cursor.
 	uint32_t ip_id;	      // Of fragments that need a new one.
-	uint64_t pseudo;      // TCP: sum of the pseudo header without its length.
-	uint8_t udp_check[2]; // UDP: the checksum of the whole datagram.
+	uint64_t pseudo;      // Segments: sum of the pseudo header without its length.
+	uint8_t udp_check[2]; // Fragments: the checksum of the whole datagram.
 	// Of this burst.
 	uint32_t part_count;
 	uint32_t seg_count;
@@ -67,5 +67,5 @@ static inline uint16_t split_stored_sum(uint16_t folded)
 
 // A frame that stays one.
 void split_begin_same(struct offload_split *split);
-void split_begin_tcp(struct offload_split *split);
+void split_begin_segments(struct offload_split *split);
 void split_begin_udp(struct offload_split *split);

@@ -12,4 +12,5 @@
 #define TCP_CWR 0x80 // RFC 3168
 
 #define UDP_SIZE 8u
+#define UDP_LENGTH 4
 #define UDP_CHECKSUM 6

@@ -144,7 +144,8 @@ static void add_queue(struct port *port, struct port_path *path, uint16_t pair, 
 		vring_set_notify(&queue->ring, false);
 }
 
-// Requests that a front end may make, and those that it takes over (virtio 1.1, 5.1.3).
+// Requests that a front end may make, and those that it takes over (virtio 1.1, 5.1.3). A USO request does not say which
+// IP it has (virtio 1.3, 5.1.6.2), so one who takes it over takes both.
 static void fill_offloads(const struct port *port, struct port_path *path)
 {
 	static const struct {
@@ -156,12 +157,15 @@ static void fill_offloads(const struct port *port, struct port_path *path)
 		{VHOST_FEATURE_HOST_TSO6, VHOST_FEATURE_GUEST_TSO6, OFFLOAD_TSO6},
 		{VHOST_FEATURE_HOST_ECN, VHOST_FEATURE_GUEST_ECN, OFFLOAD_ECN},
 		{VHOST_FEATURE_HOST_UFO, VHOST_FEATURE_GUEST_UFO, OFFLOAD_UFO},
+		{VHOST_FEATURE_HOST_USO,
+		 VHOST_FEATURE_GUEST_USO4 | VHOST_FEATURE_GUEST_USO6,
+		 OFFLOAD_USO},
 	};
 	uint64_t features = vhost_conn_features(port->conn);
 
 	for (size_t i = 0; i < sizeof(bits) / sizeof(bits[0]); i++) {
 		path->asks |= features & bits[i].host ? bits[i].offload : 0;
-		path->accepts |= features & bits[i].guest ? bits[i].offload : 0;
+		path->accepts |= (features & bits[i].guest) == bits[i].guest ? bits[i].offload : 0;
 	}
 }
 

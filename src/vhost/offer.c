@@ -7,7 +7,7 @@
 #include <inttypes.h>
 #include <stddef.h>
 
-// virtio 1.1, 5.1.3.1. (MQ and GUEST_ANNOUNCE need the control queue, which vhost-user leaves to the front end: it is
+// virtio 1.1, 5.1.3.1, and virtio 1.3 for USO. (MQ and GUEST_ANNOUNCE need the control queue, which vhost-user leaves to the front end: it is
 // not among these features.) ECN comes last, since it depends on others of the list.
 static const struct need {
 	uint64_t feature;
@@ -16,6 +16,8 @@ static const struct need {
 	{VHOST_FEATURE_GUEST_TSO4, VHOST_FEATURE_GUEST_CSUM},
 	{VHOST_FEATURE_GUEST_TSO6, VHOST_FEATURE_GUEST_CSUM},
 	{VHOST_FEATURE_GUEST_UFO, VHOST_FEATURE_GUEST_CSUM},
+	{VHOST_FEATURE_GUEST_USO4, VHOST_FEATURE_GUEST_CSUM},
+	{VHOST_FEATURE_GUEST_USO6, VHOST_FEATURE_GUEST_CSUM},
 	{VHOST_FEATURE_GUEST_ECN, VHOST_FEATURE_GUEST_TSO4 | VHOST_FEATURE_GUEST_TSO6},
 };
 

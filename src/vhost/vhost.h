@@ -37,15 +37,20 @@
 #define VHOST_FEATURE_VERSION_1 (1ull << 32)
 #define VHOST_FEATURE_RING_PACKED (1ull << 34)
 #define VHOST_FEATURE_IN_ORDER (1ull << 35)
+// virtio 1.3, 5.1.3: UDP segmentation. Front ends of before, such as QEMU 7.2 and DPDK 22.11, do not take them.
+#define VHOST_FEATURE_GUEST_USO4 (1ull << 54)
+#define VHOST_FEATURE_GUEST_USO6 (1ull << 55)
+#define VHOST_FEATURE_HOST_USO (1ull << 56)
 
 // What a front end may ask for in the header of a frame that it sends, and what it takes in the header of one that it
 // receives.
 #define VHOST_FEATURES_HOST                                                       \
 	(VHOST_FEATURE_CSUM | VHOST_FEATURE_HOST_TSO4 | VHOST_FEATURE_HOST_TSO6 | \
-	 VHOST_FEATURE_HOST_ECN | VHOST_FEATURE_HOST_UFO)
+	 VHOST_FEATURE_HOST_ECN | VHOST_FEATURE_HOST_UFO | VHOST_FEATURE_HOST_USO)
 #define VHOST_FEATURES_GUEST                                                              \
 	(VHOST_FEATURE_GUEST_CSUM | VHOST_FEATURE_GUEST_TSO4 | VHOST_FEATURE_GUEST_TSO6 | \
-	 VHOST_FEATURE_GUEST_ECN | VHOST_FEATURE_GUEST_UFO)
+	 VHOST_FEATURE_GUEST_ECN | VHOST_FEATURE_GUEST_UFO | VHOST_FEATURE_GUEST_USO4 |   \
+	 VHOST_FEATURE_GUEST_USO6)
 
 // One virtqueue. virtio 1.1, 5.1.2: even indices are the front end's receive queues (we deliver),
 // odd ones its transmit queues (we take).

@@ -33,6 +33,7 @@ struct frame_seg {
 #define FRAME_GSO_TCPV4 1
 #define FRAME_GSO_UDP 3 // UFO: the datagram is to be cut into IP fragments.
 #define FRAME_GSO_TCPV6 4
+#define FRAME_GSO_UDP_L4 5 // USO (virtio 1.3, 5.1.6): the payload is to be cut into datagrams.
 #define FRAME_GSO_ECN 0x80 // Beside a TCP type: the segment has ECN set (CWR in the first only).
 
 // virtio 1.1, 5.1.6: struct virtio_net_hdr without num_buffers, little endian. All zero: nothing is asked for.

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALL (OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_UFO)
+#define ALL (OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_UFO | OFFLOAD_USO)
 
 static struct recipe tcp_recipe(uint32_t version)
 {
@@ -31,6 +31,15 @@ static struct recipe udp_recipe(uint32_t version)
 		.gso_size = 1480,
 		.payload = 5000,
 	};
+}
+
+static struct recipe datagrams_recipe(uint32_t version)
+{
+	struct recipe r = udp_recipe(version);
+
+	r.gso_type = FRAME_GSO_UDP_L4;
+	r.gso_size = 1000;
+	return r;
 }
 
 static int judge(struct made *made, uint32_t allowed)
@@ -112,7 +121,8 @@ static void test_bad_tcp(void **state)
 		{"gso_size 0", tcp4, IN_SIZE, 0, 0},
 		{"gso_size that makes too many", tcp4, IN_SIZE, 0, 3},
 		{"unknown type 2", tcp4, IN_TYPE, 0, 2},
-		{"unknown type 5", tcp4, IN_TYPE, 0, 5},
+		{"datagrams' type", tcp4, IN_TYPE, 0, FRAME_GSO_UDP_L4},
+		{"unknown type 6", tcp4, IN_TYPE, 0, 6},
 		{"unknown type 0x7f", tcp4, IN_TYPE, 0, 0x7f},
 		{"ECN with nothing", tcp4, IN_TYPE, 0, 0x80},
 		{"UDP's type", tcp4, IN_TYPE, 0, FRAME_GSO_UDP},
@@ -161,6 +171,31 @@ static void test_bad_udp(void **state)
 	CHECK_SPOILED(cases);
 }
 
+static void test_bad_datagrams(void **state)
+{
+	const struct recipe udp4 = datagrams_recipe(4);
+	struct recipe udp6 = datagrams_recipe(6);
+	udp6.extensions = MAKER_EXT_OPTIONS;
+	const struct spoiled cases[] = {
+		{"no checksum request", udp4, IN_FLAGS, 0, 0},
+		{"data valid instead", udp6, IN_FLAGS, 0, FRAME_F_DATA_VALID},
+		{"gso_size 0", udp4, IN_SIZE, 0, 0},
+		{"gso_size that makes too many", udp6, IN_SIZE, 0, 3},
+		{"ECN", udp4, IN_TYPE, 0, FRAME_GSO_UDP_L4 | FRAME_GSO_ECN},
+		{"TCP's type", udp4, IN_TYPE, 0, FRAME_GSO_TCPV4},
+		{"csum_start", udp4, IN_START, 0, 33},
+		{"csum_start at IPv6", udp6, IN_START, 0, 54},
+		{"csum_offset of TCP", udp4, IN_OFFSET, 0, 16},
+		{"TCP", udp4, AT_IP, 9, 6},
+		{"more fragments", udp4, AT_IP, 6, 0x20},
+		{"fragment header", udp6, AT_IP, 6, 44},
+		{"not IP's type", udp6, AT_ETHER, 12, 0x88},
+		{"not IP's version", udp6, AT_IP, 0, 0x40},
+	};
+
+	CHECK_SPOILED(cases);
+}
+
 static void test_bad_checksum(void **state)
 {
 	struct recipe plain = {.version = 4, .payload = 100};
@@ -185,11 +220,13 @@ static void test_bad_checksum(void **state)
 // Any extra bit of a field that decides, and truncation anywhere in the headers.
 static void test_truncated(void **state)
 {
-	for (uint32_t i = 0; i < 4; i++) {
+	for (uint32_t i = 0; i < 6; i++) {
 		struct recipe r = i & 2 ? udp_recipe(i & 1 ? 6 : 4) : tcp_recipe(i & 1 ? 6 : 4);
 		r.tcp_option_words = 5;
 		r.tags = i % 3;
 		r.extensions = MAKER_EXT_ROUTED;
+		if (i >= 4)
+			r = datagrams_recipe(i & 1 ? 6 : 4);
 		r.gso_size = 1480;
 		struct made *made = maker_make(&r);
 		uint32_t headers = made->headers;
@@ -207,6 +244,8 @@ static void test_allowed(void **state)
 		tcp_recipe(4),
 		tcp_recipe(6),
 		udp_recipe(4),
+		datagrams_recipe(4),
+		datagrams_recipe(6),
 		{.version = 4, .payload = 9},
 		tcp_recipe(4),
 	};
@@ -214,11 +253,13 @@ static void test_allowed(void **state)
 		OFFLOAD_CSUM | OFFLOAD_TSO4,
 		OFFLOAD_CSUM | OFFLOAD_TSO6,
 		OFFLOAD_CSUM | OFFLOAD_UFO,
+		OFFLOAD_CSUM | OFFLOAD_USO,
+		OFFLOAD_CSUM | OFFLOAD_USO,
 		OFFLOAD_CSUM,
 		OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_ECN,
 	};
 
-	recipes[4].gso_type |= FRAME_GSO_ECN;
+	recipes[6].gso_type |= FRAME_GSO_ECN;
 	for (uint32_t i = 0; i < sizeof(needs) / sizeof(*needs); i++) {
 		struct made *made = maker_make(&recipes[i]);
 		for (uint32_t allowed = 0; allowed <= ALL; allowed++) {
@@ -289,6 +330,28 @@ static void test_plan_of_udp(void **state)
 	maker_free(made);
 }
 
+static void test_plan_of_datagrams(void **state)
+{
+	struct recipe r = datagrams_recipe(6);
+	struct offload_plan plan;
+
+	struct made *made = maker_make(&r);
+	made->frame.offload.hdr_len = 9;
+	assert_int_equal(offload_judge(&made->frame, ALL, &plan), 0);
+	assert_int_equal(plan.needs, OFFLOAD_CSUM | OFFLOAD_USO);
+	assert_int_equal(plan.headers, 62);
+	assert_int_equal(plan.wire_size, 1062);
+	assert_int_equal(plan.offload.gso_type, FRAME_GSO_UDP_L4);
+	assert_int_equal(plan.offload.gso_size, 1000);
+	assert_int_equal(plan.offload.hdr_len, 62);
+	assert_int_equal(plan.offload.csum_start, 54);
+	assert_int_equal(plan.offload.csum_offset, 6);
+	made->frame.offload.gso_size = 5001; // One datagram.
+	assert_int_equal(offload_judge(&made->frame, ALL, &plan), 0);
+	assert_int_equal(plan.wire_size, made->size);
+	maker_free(made);
+}
+
 // More than IP's length can say.
 static void test_too_long(void **state)
 {
@@ -323,12 +386,14 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_bad_tcp),
 		cmocka_unit_test(test_bad_udp),
+		cmocka_unit_test(test_bad_datagrams),
 		cmocka_unit_test(test_bad_checksum),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_allowed),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_plan_of_nothing),
 		cmocka_unit_test(test_plan_of_udp),
+		cmocka_unit_test(test_plan_of_datagrams),
 		cmocka_unit_test(test_too_long),
 		cmocka_unit_test(test_segments_max),
 	};

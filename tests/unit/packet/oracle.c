@@ -47,31 +47,51 @@ static void check_ip_same(const struct made *made, const uint8_t *flat, uint32_t
 	assert_memory_equal(is + from, was + from, end - made->l3 - from);
 }
 
-static void check_tcp_checksum(struct oracle *o, const struct frame *frame, uint8_t *flat)
+static void check_checksum(struct oracle *o, const struct frame *frame, uint8_t *flat)
 {
-	uint8_t *tcp = flat + o->made->l4;
+	uint8_t *l4 = flat + o->made->l4;
 	uint32_t size = frame->size - o->made->l4;
+	uint32_t field = o->made->recipe.udp ? 6 : 16;
 
 	if (o->accepted & OFFLOAD_CSUM) {
 		assert_int_equal(frame->offload.flags, FRAME_F_NEEDS_CSUM);
 		assert_int_equal(frame->offload.csum_start, o->made->l4);
-		assert_int_equal(frame->offload.csum_offset, 16);
+		assert_int_equal(frame->offload.csum_offset, field);
 		// As the receiver does it.
-		uint16_t sum = (uint16_t)~maker_sum(0, tcp, size);
-		tcp[16] = (uint8_t)(sum >> 8);
-		tcp[17] = (uint8_t)sum;
+		uint16_t sum = (uint16_t)~maker_sum(0, l4, size);
+		l4[field] = (uint8_t)(sum >> 8);
+		l4[field + 1] = (uint8_t)sum;
 	} else {
 		assert_int_equal(offload_needs(&frame->offload), 0);
 		assert_int_equal(frame->offload.flags, 0);
 	}
-	assert_int_equal(maker_pseudo_sum(o->made, tcp, size), 0xffff);
+	assert_int_equal(maker_pseudo_sum(o->made, l4, size), 0xffff);
+	if (o->made->recipe.udp && !(o->accepted & OFFLOAD_CSUM))
+		assert_int_not_equal(get16(l4 + field), 0);
 }
 
-static void check_tcp(struct oracle *o, const struct frame *frame, uint8_t *flat)
+static void check_tcp(const struct oracle *o, const uint8_t *tcp, bool is_last)
 {
 	const struct made *made = o->made;
-	uint8_t *tcp = flat + made->l4;
 	const uint8_t *was = made->data + made->l4;
+	uint8_t flags = made->recipe.tcp_flags;
+
+	if (o->frames)
+		flags &= 0x7f;
+	if (!is_last)
+		flags &= 0xf6;
+	assert_int_equal(tcp[13], flags);
+	assert_int_equal(get32(tcp + 4), made->recipe.sequence + o->payload);
+	assert_memory_equal(tcp, was, 4);
+	assert_memory_equal(tcp + 8, was + 8, 5);
+	assert_memory_equal(tcp + 14, was + 14, 2);
+	assert_memory_equal(tcp + 18, was + 18, made->headers - made->l4 - 18);
+}
+
+// A TCP segment of a large one, or a UDP datagram of a large one.
+static void check_segment(struct oracle *o, const struct frame *frame, uint8_t *flat)
+{
+	const struct made *made = o->made;
 	uint32_t payload = frame->size - made->headers;
 	uint32_t total = made->size - made->headers;
 	uint32_t mss = made->recipe.gso_size;
@@ -84,20 +104,15 @@ static void check_tcp(struct oracle *o, const struct frame *frame, uint8_t *flat
 		assert_int_equal(
 			get16(flat + made->l3 + 4), (made->recipe.ip_id + o->frames) & 0xffff
 		);
-		assert_int_equal(get16(flat + made->l3 + 6), 0x4000);
+		assert_memory_equal(flat + made->l3 + 6, made->data + made->l3 + 6, 2);
 	}
-	assert_int_equal(get32(tcp + 4), made->recipe.sequence + o->payload);
-	uint8_t flags = made->recipe.tcp_flags;
-	if (o->frames)
-		flags &= 0x7f;
-	if (o->payload + payload < total)
-		flags &= 0xf6;
-	assert_int_equal(tcp[13], flags);
-	assert_memory_equal(tcp, was, 4);
-	assert_memory_equal(tcp + 8, was + 8, 5);
-	assert_memory_equal(tcp + 14, was + 14, 2);
-	assert_memory_equal(tcp + 18, was + 18, made->headers - made->l4 - 18);
-	check_tcp_checksum(o, frame, flat);
+	if (made->recipe.udp) {
+		assert_memory_equal(flat + made->l4, made->data + made->l4, 4);
+		assert_int_equal(get16(flat + made->l4 + 4), 8 + payload);
+	} else {
+		check_tcp(o, flat + made->l4, o->payload + payload == total);
+	}
+	check_checksum(o, frame, flat);
 	assert_memory_equal(flat + made->headers, made->data + made->headers + o->payload, payload);
 	o->payload += payload;
 	o->is_done = o->payload == total;
@@ -167,7 +182,7 @@ static void check_chain(const struct made *made, const uint8_t *flat)
 	free(expected);
 }
 
-static void check_udp(struct oracle *o, const struct frame *frame, uint8_t *flat)
+static void check_fragment(struct oracle *o, const struct frame *frame, uint8_t *flat)
 {
 	const struct made *made = o->made;
 	uint32_t data_at = made->fragment_at + (made->recipe.version == 6 ? 8 : 0);
@@ -215,10 +230,10 @@ void oracle_check_frame(struct oracle *o, const struct frame *frame)
 	);
 	assert_true(frame->size <= o->plan->wire_size);
 	o->largest = frame->size > o->largest ? frame->size : o->largest;
-	if (o->made->recipe.udp)
-		check_udp(o, frame, flat);
+	if (o->made->recipe.gso_type == FRAME_GSO_UDP)
+		check_fragment(o, frame, flat);
 	else
-		check_tcp(o, frame, flat);
+		check_segment(o, frame, flat);
 	o->frames++;
 	free(flat);
 }
@@ -241,7 +256,7 @@ void oracle_check_split(struct offload_split *split, const struct made *made, ui
 	}
 	assert_true(o.is_done);
 	assert_int_equal(o.largest, plan.wire_size);
-	if (made->recipe.udp)
+	if (made->recipe.gso_type == FRAME_GSO_UDP)
 		check_datagram(&o);
 	free(o.datagram);
 }

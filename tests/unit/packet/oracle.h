@@ -6,7 +6,8 @@
 #include "tests/unit/packet/maker.h"
 
 // What a source may have negotiated.
-#define ORACLE_ALL (OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_UFO)
+#define ORACLE_ALL \
+	(OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_UFO | OFFLOAD_USO)
 
 // What came out, so far.
 struct oracle {
@@ -14,7 +15,7 @@ struct oracle {
 	const struct offload_plan *plan;
 	uint32_t accepted;
 	uint32_t frames;
-	uint32_t payload; // TCP: bytes seen. UDP: bytes of the datagram.
+	uint32_t payload; // Segments, datagrams: bytes seen. Fragments: bytes of the datagram.
 	bool is_done;	  // The last one was seen.
 	uint32_t largest;
 	uint32_t id;

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ALL (OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_UFO)
+#define ALL (OFFLOAD_CSUM | OFFLOAD_TSO4 | OFFLOAD_TSO6 | OFFLOAD_ECN | OFFLOAD_UFO | OFFLOAD_USO)
 
 // Collects a frame that may lie in several buffers; the virtio-net header in front.
 static uint32_t collect(struct bench *bench, uint8_t *bytes)
@@ -92,6 +92,12 @@ static void test_rings(void **state)
 		r.payload = i % 3 ? r.payload : 9 + i;
 		made = maker_make(&r);
 		check_ring(split, made, rooms[i / 22], 0);
+		maker_free(made);
+		r.gso_type = FRAME_GSO_UDP_L4;
+		r.payload = 4000 + i;
+		made = maker_make(&r);
+		check_ring(split, made, rooms[i / 22], 0);
+		check_ring(split, made, rooms[i / 22], OFFLOAD_CSUM);
 		maker_free(made);
 	}
 	offload_split_free(split);

@@ -166,6 +166,75 @@ static void test_udp_ids(void **state)
 	maker_free(made);
 }
 
+static void test_datagram_headers(void **state)
+{
+	for (uint32_t i = 0; i < 3 * 2 * 11 * 4; i++) {
+		struct recipe r = {
+			.tags = i % 3,
+			.version = i / 3 % 2 ? 6 : 4,
+			.ip_option_words = i / 6 % 11,
+			.extensions = i / 6 % MAKER_EXT_COUNT,
+			.udp = true,
+			.payload = 1 + (uint32_t)random() % 8000,
+			.ip_id = (uint16_t)(i & 1 ? 0 : 0xfffe),
+			.seg_max = random() & 1 ? 200 : 0,
+			.gso_type = FRAME_GSO_UDP_L4,
+			.gso_size = (uint16_t)(536 + random() % 1000),
+		};
+		check_recipe(&r, 0);
+		check_recipe(&r, OFFLOAD_CSUM);
+		check_recipe(&r, OFFLOAD_CSUM | OFFLOAD_UFO | OFFLOAD_TSO4);
+	}
+}
+
+// Payloads around multiples of a datagram's, odd and even, none at all, and as much as IP can say.
+static void test_datagram_sizes(void **state)
+{
+	static const uint16_t sizes[] = {1, 7, 10, 48, 535, 1472, 8972, 65507};
+
+	for (uint32_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		for (uint32_t payload = 0; payload < 40; payload++) {
+			struct recipe r = {
+				.version = payload & 1 ? 6 : 4,
+				.udp = true,
+				.gso_type = FRAME_GSO_UDP_L4,
+				.gso_size = sizes[i],
+			};
+			r.payload = payload / 10 * (sizes[i] % 20000) + payload % 10;
+			r.seg_max = payload % 3 * 7;
+			check_recipe(&r, payload & 2 ? OFFLOAD_CSUM : 0);
+			r.gso_size = 48 + sizes[i] % 9000;
+			r.payload = 65535 - 8 - (r.version == 4 ? 20 : 0) - payload;
+			r.seg_max = 200;
+			check_recipe(&r, payload & 2 ? OFFLOAD_CSUM : 0);
+		}
+	}
+}
+
+// A datagram whose sum comes out as zero says 0xffff: zero would be none (RFC 768), and IPv6 has none without.
+static void test_datagram_sum_of_zero(void **state)
+{
+	for (uint32_t version = 4; version <= 6; version += 2) {
+		struct recipe r = {.version = version, .udp = true, .payload = 6};
+		r.gso_type = FRAME_GSO_UDP_L4;
+		r.gso_size = 2;
+		struct made *made = maker_make(&r);
+		uint8_t *udp = made->data + made->l4;
+		uint8_t alone[10];
+		memcpy(alone, udp, 8);
+		alone[4] = 0;
+		alone[5] = 10;
+		memset(alone + 6, 0, 4);
+		// Of the second datagram: its two bytes make the sum of all ones.
+		uint16_t rest = (uint16_t)~maker_pseudo_sum(made, alone, 10);
+		udp[10] = (uint8_t)(rest >> 8);
+		udp[11] = (uint8_t)rest;
+		maker_cut(made);
+		oracle_check_split(split, made, 0);
+		maker_free(made);
+	}
+}
+
 // The one frame that a split with nothing to cut makes; flat.
 static uint8_t *only_frame(
 	const struct made *made,
@@ -350,6 +419,9 @@ int main(void)
 		cmocka_unit_test(test_udp_sizes),
 		cmocka_unit_test(test_udp_ids),
 		cmocka_unit_test(test_udp_single),
+		cmocka_unit_test(test_datagram_headers),
+		cmocka_unit_test(test_datagram_sizes),
+		cmocka_unit_test(test_datagram_sum_of_zero),
 		cmocka_unit_test(test_checksum),
 		cmocka_unit_test(test_checksum_anywhere),
 		cmocka_unit_test(test_checksum_not_ip),

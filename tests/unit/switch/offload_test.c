@@ -80,6 +80,23 @@ static struct made *make_tcp(const uint8_t *to, uint16_t gso_size, uint32_t payl
 	return made;
 }
 
+static struct made *make_datagrams(const uint8_t *to, uint16_t gso_size, uint32_t payload)
+{
+	struct recipe recipe = {
+		.version = 6,
+		.udp = true,
+		.payload = payload,
+		.gso_type = FRAME_GSO_UDP_L4,
+		.gso_size = gso_size,
+	};
+	struct made *made = maker_make(&recipe);
+
+	memcpy(made->data, to, MAC_SIZE);
+	memcpy(made->data + MAC_SIZE, mac_a, MAC_SIZE);
+	maker_cut(made);
+	return made;
+}
+
 static void send_made(struct scene *s, const struct made *made)
 {
 	struct drv_layout layout = drv_layout_one(HEADER + made->size);
@@ -128,7 +145,7 @@ static void expect_whole(struct scene *s, const struct made *made)
 	assert_int_equal(used.size, HEADER + made->size);
 	assert_memory_equal(bytes + HEADER, made->data, made->size);
 	memcpy(&offload, bytes, sizeof(offload));
-	assert_int_equal(offload.gso_type, FRAME_GSO_TCPV4);
+	assert_int_equal(offload.gso_type, made->recipe.gso_type);
 	assert_int_equal(offload.gso_size, made->recipe.gso_size);
 	assert_int_equal(offload.flags, FRAME_F_NEEDS_CSUM);
 	assert_int_equal(offload.hdr_len, made->headers);
@@ -167,6 +184,26 @@ static void test_a_broadcast_is_whole_here_and_cut_there(void **state)
 	send_made(s, made);
 	check_parts(s, made);
 	expect_whole(s, made);
+	maker_free(made);
+}
+
+static void test_datagrams_are_whole_here_and_cut_there(void **state)
+{
+	struct scene *s = *state;
+	struct made *made = make_datagrams(broadcast, 1000, 5000);
+
+	send_made(s, made);
+	check_parts(s, made);
+	expect_whole(s, made);
+	assert_int_equal(s->b->port->counters[0].tx_frames, 5);
+	s->c->path.accepts = ALL & ~OFFLOAD_USO; // It takes all but these.
+	send_made(s, made);
+	for (int i = 0; i < 5; i++)
+		assert_int_not_equal(rig_receive(s->b), -1);
+	for (int i = 0; i < 3; i++) // For as many buffers as it has left.
+		assert_int_not_equal(rig_receive(s->c), -1);
+	assert_int_equal(s->c->port->counters[0].tx_frames, 1 + 3);
+	assert_int_equal(s->c->port->counters[0].drops[DROP_FULL], 2);
 	maker_free(made);
 }
 
@@ -230,6 +267,7 @@ int main(void)
 		TEST(test_a_segment_travels_whole),
 		TEST(test_a_segment_is_cut_for_who_does_not_take_it),
 		TEST(test_a_broadcast_is_whole_here_and_cut_there),
+		TEST(test_datagrams_are_whole_here_and_cut_there),
 		TEST(test_segments_that_do_not_fit_are_counted),
 		TEST(test_segments_obey_the_mtu),
 		TEST(test_bad_requests_are_dropped_and_counted),
