@@ -1,0 +1,207 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads endpoints: the body of CreateEndpoint with its options, and the ids that all other calls consist of. Unknown
+// options of ours are refused by name. Pure; any thread.
+#include "daemon/docker/parse.h"
+#include "daemon/docker/parse_value.h"
+
+#include <errno.h>
+#include <string.h>
+
+#define MEMORY_MIB_MAX 1048576
+
+static int read_option_mac(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
+{
+	uint8_t mac[MAC_SIZE] = {0};
+	int r = parse_read_mac("option 'ringway.mac'", text, mac, err);
+	if (r)
+		return r;
+	// Docker fails an endpoint whose driver changes the address that it gave itself.
+	if (endpoint->mac_given && memcmp(mac, endpoint->mac, MAC_SIZE) != 0) {
+		err_set(err, -EINVAL, "option 'ringway.mac' and Docker's MAC address differ");
+		return err_hint(err, "give one of the two");
+	}
+	memcpy(endpoint->mac, mac, sizeof(mac));
+	return 0;
+}
+
+static int read_offloads(
+	const char *name,
+	const char *text,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	bool on = true;
+	int r = parse_read_switch(name, text, &on, err);
+	endpoint->no_offloads = !on;
+	return r;
+}
+
+// -ENOENT: the word is no limit's.
+static int read_limit(
+	const char *word,
+	const char *text,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	static const char *const words[PORT_LIMITS_OPTION_COUNT] = {"rate", "burst", "flood-rate"};
+	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++) {
+		if (strcmp(word, words[i]) != 0)
+			continue;
+		if (port_limits_parse((enum port_limits_option)i, text, &endpoint->limits, err))
+			return err_prefix(err, "option '" OPTION_PREFIX "%s': ", word);
+		return 0;
+	}
+	return -ENOENT;
+}
+
+static int read_key(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
+{
+	if (!driver_key_is_valid(text))
+		return err_set(
+			err,
+			-EINVAL,
+			"option 'ringway.key' is '%.40s', not a key of 16 hexadecimal digits",
+			text
+		);
+	memcpy(endpoint->key, text, KEY_SIZE);
+	return 0;
+}
+
+static int read_endpoint_option(
+	const char *name,
+	const char *text,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	const char *word = name + strlen(OPTION_PREFIX);
+	if (strcmp(word, "attach") == 0)
+		return 0; // Looked at before all others.
+	if (strcmp(word, "key") == 0)
+		return read_key(text, endpoint, err);
+	if (strcmp(word, "index") == 0)
+		return parse_read_small(name, text, 0, QUEUES_MAX - 1, &endpoint->index, err);
+	if (strcmp(word, "name") == 0)
+		return parse_read_name(name, text, endpoint->name, err);
+	if (strcmp(word, "mac") == 0)
+		return read_option_mac(text, endpoint, err);
+	if (strcmp(word, "queues") == 0)
+		return parse_read_small(name, text, 1, QUEUES_MAX, &endpoint->queues, err);
+	if (strcmp(word, "learning") == 0)
+		return parse_read_switch(name, text, &endpoint->learning, err);
+	if (strcmp(word, "offloads") == 0)
+		return read_offloads(name, text, endpoint, err);
+	if (strcmp(word, "memory") == 0)
+		return parse_read_number(
+			name, text, 16, MEMORY_MIB_MAX, &endpoint->memory_mib, err
+		);
+	int r = read_limit(word, text, endpoint, err);
+	if (r != -ENOENT)
+		return r;
+	err_set(err, -EINVAL, "endpoint option '%.80s' is unknown", name);
+	return err_hint(
+		err,
+		"known: ringway.attach, key, index, name, mac, queues, learning, offloads, rate, burst, "
+		"flood-rate, memory"
+	);
+}
+
+// Kernel interfaces will be the default one day; until then asking for nothing must not give a container that
+// has no network without a word.
+static int check_attach(json_t *options, struct rwy_err *err)
+{
+	json_t *attach = json_object_get(options, OPTION_PREFIX "attach");
+	if (json_is_string(attach) && strcmp(json_string_value(attach), "vhost") == 0)
+		return 0;
+	if (attach)
+		err_set(err,
+			-EINVAL,
+			"endpoint option 'ringway.attach' is '%.40s'; only vhost is there",
+			json_is_string(attach) ? json_string_value(attach) : "no string");
+	else
+		err_set(err, -EINVAL, "kernel interfaces are not there yet");
+	return err_hint(
+		err, "use `ringway run`, or --network name=NET,driver-opt=ringway.attach=vhost"
+	);
+}
+
+static int read_endpoint_options(
+	json_t *options,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	int r = check_attach(options, err);
+	const char *name;
+	json_t *value;
+	json_object_foreach(options, name, value)
+	{
+		if (r)
+			break;
+		if (strncmp(name, OPTION_PREFIX, strlen(OPTION_PREFIX)) != 0)
+			continue; // Docker's own (exposed ports, ..) and other people's.
+		r = json_is_string(value)
+			? read_endpoint_option(name, json_string_value(value), endpoint, err)
+			: err_set(err, -EINVAL, "option '%.80s' is not a string", name);
+	}
+	return r;
+}
+
+static int read_interface(json_t *body, struct driver_endpoint *endpoint, struct rwy_err *err)
+{
+	json_t *interface = NULL;
+	char mac[64] = "";
+	int r = parse_get_object(body, "Interface", &interface, err);
+	if (!r)
+		r = parse_get_string(interface, "Address", endpoint->ip, sizeof(endpoint->ip), err);
+	if (!r && !endpoint->ip[0])
+		r = parse_get_string(
+			interface, "AddressIPv6", endpoint->ip, sizeof(endpoint->ip), err
+		);
+	if (!r)
+		r = parse_get_string(interface, "MacAddress", mac, sizeof(mac), err);
+	endpoint->mac_given = mac[0] != '\0';
+	if (!r && endpoint->mac_given)
+		r = parse_read_mac("Docker's", mac, endpoint->mac, err);
+	return r;
+}
+
+int driver_parse_endpoint(json_t *body, struct driver_endpoint *ret_endpoint, struct rwy_err *err)
+{
+	struct driver_endpoint endpoint = {0};
+	json_t *options = NULL;
+	int r = parse_get_id(body, "NetworkID", endpoint.network_id, err);
+	if (!r)
+		r = parse_get_id(body, "EndpointID", endpoint.id, err);
+	if (!r)
+		r = read_interface(body, &endpoint, err);
+	if (!r)
+		r = parse_get_object(body, "Options", &options, err);
+	if (!r)
+		r = read_endpoint_options(options, &endpoint, err);
+	if (r)
+		return err_prefix(err, "cannot create endpoint '%.12s': ", endpoint.id);
+	*ret_endpoint = endpoint;
+	return 0;
+}
+
+int driver_parse_ids(
+	json_t *body,
+	enum driver_ids_want want,
+	struct driver_ids *ret_ids,
+	struct rwy_err *err
+)
+{
+	struct driver_ids ids = {0};
+	int r = parse_get_id(body, "NetworkID", ids.network_id, err);
+	if (!r && want != DRIVER_IDS_NETWORK)
+		r = parse_get_id(body, "EndpointID", ids.endpoint_id, err);
+	if (!r && want == DRIVER_IDS_SANDBOX)
+		r = parse_get_string(body, "SandboxKey", ids.sandbox, sizeof(ids.sandbox), err);
+	if (r)
+		return err_prefix(err, "cannot read the engine's call: ");
+	*ret_ids = ids;
+	return 0;
+}
