@@ -18,7 +18,7 @@ MAY_USE = {
     "packet": ["base", "vring"],
     "vhost": ["base", "vring"],
     "switch": ["base", "wire", "vring", "packet", "vhost"],
-    "uplink": ["base", "vring"],
+    "uplink": ["base", "wire"],
     "bpf": [],
     "daemon": ["base", "wire"],
     "client": ["base"],
