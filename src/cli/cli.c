@@ -12,6 +12,8 @@
 #include <stdarg.h>
 #include <string.h>
 
+#define VLAN_MAX 4094 // IEEE 802.1Q, table 9-2: 4095 is reserved.
+
 const char *cli_value(const struct cli_args *args, const char *name)
 {
 	const struct cli_opt *opts = args->cmd->opts;
@@ -71,6 +73,78 @@ int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body)
 	if (!given.given)
 		return 0;
 	return json_object_set_new(body, "limits", port_limits_given_json(&given)) ? -ENOMEM : 0;
+}
+
+int cli_each_value(
+	const struct cli_args *args,
+	const char *name,
+	int (*each)(void *arg, const char *value),
+	void *arg
+)
+{
+	const char *values = cli_value(args, name);
+	_cleanup_free_ char *words = values ? strdup(values) : NULL;
+	char *rest = words;
+	int r = 0;
+	if (!values)
+		return 0;
+	if (!words)
+		return -ENOMEM;
+	for (char *word = strsep(&rest, " "); word && !r; word = strsep(&rest, " "))
+		r = each(arg, word);
+	return r;
+}
+
+struct by_family {
+	struct cli *cli;
+	const struct cli_args *args;
+	const char *option;
+	const char *const *names;
+	json_t *body;
+};
+
+static int add_by_family(void *arg, const char *value)
+{
+	const struct by_family *to = arg;
+	bool is_ipv6 = strchr(value, ':');
+	const char *name = to->names[is_ipv6];
+	if (!json_object_get(to->body, name))
+		return json_object_set_new(to->body, name, json_string(value)) ? -ENOMEM : 0;
+	(void)cli_usage(
+		to->cli,
+		to->args->cmd,
+		"--%s '%s' is one too many: there is one for IPv%d already",
+		to->option,
+		value,
+		is_ipv6 ? 6 : 4
+	);
+	return -EINVAL;
+}
+
+int cli_add_by_family(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *option,
+	const char *const names[2],
+	json_t *body
+)
+{
+	struct by_family to = {cli, args, option, names, body};
+	return cli_each_value(args, option, add_by_family, &to);
+}
+
+int cli_add_vlan(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	long long vlan = 1;
+	if (cli_number(cli, args, "vlan", &vlan))
+		return -EINVAL;
+	if (vlan < 1 || vlan > VLAN_MAX) {
+		(void)cli_usage(cli, args->cmd, "--vlan must be 1 to %d, not %lld", VLAN_MAX, vlan);
+		return -EINVAL;
+	}
+	if (!cli_value(args, "vlan"))
+		return 0;
+	return json_object_set_new(body, "vlan", json_integer(vlan)) ? -ENOMEM : 0;
 }
 
 int cli_call(

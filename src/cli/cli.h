@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define CLI_OPTS_MAX 16
+#define CLI_OPTS_MAX 24
 #define CLI_ANY 1000 // As many names as there are.
 
 // Exit statuses. `ringway run` also gives the engine's.
@@ -91,6 +91,28 @@ int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body);
 // Adds a boolean member, true for "on" (or a flag), when the option of this name was given. 0, -EINVAL with the usage error said,
 // or -ENOMEM.
 int cli_add_switch(struct cli *cli, const struct cli_args *args, const char *name, json_t *body);
+
+// Adds what an option was given, once for IPv4 and once for IPv6, as the members name4 and name6: texts with a ':' are IPv6.
+// 0, -EINVAL with the usage error said, or -ENOMEM.
+int cli_add_by_family(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *option,
+	const char *const names[2],
+	json_t *body
+);
+
+// Adds "vlan" when --vlan was given. 0, -EINVAL with the usage error said, or -ENOMEM.
+int cli_add_vlan(struct cli *cli, const struct cli_args *args, json_t *body);
+
+// Calls each() with every value of an option that may be given several times, until one returns another value than
+// 0, which is returned. -ENOMEM.
+int cli_each_value(
+	const struct cli_args *args,
+	const char *name,
+	int (*each)(void *arg, const char *value),
+	void *arg
+);
 
 // client_call() on the API of cli->run_dir; failures are in cli->error.
 int cli_call(

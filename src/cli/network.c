@@ -15,8 +15,6 @@ static const struct {
 	const char *option;
 	const char *what;
 } not_yet[] = {
-	{"vlan", "VLANs"},
-	{"uplink", "uplinks"},
 	{"parent", "SR-IOV networks"},
 	{"vfs", "SR-IOV networks"},
 };
@@ -59,21 +57,89 @@ static json_t *make_request(const struct cli_args *args, long long mtu)
 {
 	// "s*" leaves out what was not given.
 	json_t *body = json_pack(
-		"{s:s, s:s*, s:s*, s:s*}",
+		"{s:s, s:s*, s:s*}",
 		"name",
 		args->names[0],
-		"subnet",
-		cli_value(args, "subnet"),
-		"gateway",
-		cli_value(args, "gateway"),
 		"driver",
-		cli_value(args, "driver")
+		cli_value(args, "driver"),
+		"uplink",
+		cli_value(args, "uplink")
 	);
 	if (body && cli_value(args, "mtu"))
 		(void)json_object_set_new(body, "mtu", json_integer(mtu));
 	if (body && cli_value(args, "no-docker"))
 		(void)json_object_set_new(body, "docker", json_false());
+	if (body && cli_value(args, "internal"))
+		(void)json_object_set_new(body, "internal", json_true());
+	if (body && cli_value(args, "proxy-neighbors"))
+		(void)json_object_set_new(body, "proxy_neighbors", json_true());
+	if (body && cli_value(args, "no-gateway"))
+		(void)json_object_set_new(body, "gateway_port", json_false());
 	return body;
+}
+
+struct aux_list {
+	struct cli *cli;
+	const struct cli_args *args;
+	json_t *object;
+};
+
+static int add_aux(void *arg, const char *value)
+{
+	const struct aux_list *list = arg;
+	const char *ip = strchr(value, '=');
+	size_t length = ip ? (size_t)(ip - value) : 0;
+	if (!length || !ip[1]) {
+		(void)cli_usage(
+			list->cli, list->args->cmd, "--aux-address must be NAME=IP, not '%s'", value
+		);
+		return -EINVAL;
+	}
+	_cleanup_free_ char *name = strndup(value, length);
+	if (!name)
+		return -ENOMEM;
+	if (json_object_get(list->object, name)) {
+		(void)cli_usage(list->cli, list->args->cmd, "--aux-address has '%s' twice", name);
+		return -EINVAL;
+	}
+	return json_object_set_new(list->object, name, json_string(ip + 1)) ? -ENOMEM : 0;
+}
+
+static int add_aux_addresses(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	struct aux_list list = {cli, args, json_object()};
+	int r = cli_each_value(args, "aux-address", add_aux, &list);
+	if (r || json_object_size(list.object) == 0) {
+		json_decref(list.object);
+		return r;
+	}
+	return json_object_set_new(body, "aux", list.object) ? -ENOMEM : 0;
+}
+
+// 0, or a negative errno; usage errors are said.
+static int add_addresses(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	static const char *const subnets[] = {"subnet", "subnet6"};
+	static const char *const gateways[] = {"gateway", "gateway6"};
+	const char *subnet6 = cli_value(args, "ipv6-subnet");
+	int r = cli_add_by_family(cli, args, "subnet", subnets, body);
+	if (!r)
+		r = cli_add_by_family(cli, args, "gateway", gateways, body);
+	if (!r)
+		r = add_aux_addresses(cli, args, body);
+	if (!r)
+		r = cli_add_vlan(cli, args, body);
+	if (!r && cli_value(args, "ip-range"))
+		r = json_object_set_new(body, "ip_range", json_string(cli_value(args, "ip-range")));
+	if (r || !subnet6)
+		return r;
+	if (json_object_get(body, "subnet6")) {
+		(void)cli_usage(
+			cli, args->cmd, "--ipv6-subnet and an IPv6 --subnet contradict each other"
+		);
+		return -EINVAL;
+	}
+	return json_object_set_new(body, "subnet6", json_string(subnet6));
 }
 
 static int network_create(struct cli *cli, const struct cli_args *args)
@@ -85,8 +151,11 @@ static int network_create(struct cli *cli, const struct cli_args *args)
 		return cli_fail(cli);
 	_cleanup_json_ json_t *body = make_request(args, mtu);
 	_cleanup_json_ json_t *network = NULL;
-	if (!body) {
-		err_set(&cli->error, -EINVAL, "cannot create a network: its name is not UTF-8");
+	int r = body ? add_addresses(cli, args, body) : -ENOMEM;
+	if (r == -EINVAL)
+		return CLI_USAGE;
+	if (r) {
+		err_set(&cli->error, -EINVAL, "cannot create a network: its values are not UTF-8");
 		return cli_fail(cli);
 	}
 	if (cli_call(cli, "POST", "/v1/networks", body, &network))
@@ -97,10 +166,64 @@ static int network_create(struct cli *cli, const struct cli_args *args)
 	return CLI_OK;
 }
 
+// Both families in one cell: "10.77.0.0/24,fd00:77::/64".
+static void add_both(struct table *table, json_t *network, const char *name4, const char *name6)
+{
+	const char *first = cli_member(network, name4);
+	const char *second = cli_member(network, name6);
+	table_addf(table, "%s%s%s", first, first[0] && second[0] ? "," : "", second);
+}
+
+// What leads out of the network: its uplink's device, the host's NAT.
+static void add_outside(struct table *table, json_t *network)
+{
+	const char *uplink = cli_member(network, "uplink");
+	json_int_t vlan = json_integer_value(json_object_get(network, "vlan"));
+	bool internal = json_is_true(json_object_get(network, "internal"));
+	bool gateway = (cli_member(network, "gateway")[0] || cli_member(network, "gateway6")[0]) &&
+		!json_is_false(json_object_get(network, "gateway_port"));
+	char tag[32] = "";
+	if (vlan)
+		(void)snprintf(tag, sizeof(tag), " vlan %" JSON_INTEGER_FORMAT, vlan);
+	table_addf(
+		table,
+		"%s%s%s%s",
+		uplink,
+		tag,
+		(uplink[0] || vlan) && (internal || gateway) ? ", " : "",
+		internal	  ? "internal"
+			: gateway ? "nat"
+				  : ""
+	);
+}
+
+static void add_number(struct table *table, json_t *network, const char *name)
+{
+	table_addf(
+		table, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(network, name))
+	);
+}
+
+static void add_row(struct table *table, json_t *network)
+{
+	const char *docker_id = cli_member(network, "docker_id");
+	bool wanted = json_is_true(json_object_get(network, "docker"));
+	table_add(table, cli_member(network, "name"));
+	add_both(table, network, "subnet", "subnet6");
+	add_both(table, network, "gateway", "gateway6");
+	add_number(table, network, "mtu");
+	add_number(table, network, "ports");
+	add_outside(table, network);
+	if (docker_id[0])
+		table_addf(table, "%.12s", docker_id);
+	else
+		table_add(table, wanted ? "pending" : "no");
+}
+
 static int network_ls(struct cli *cli, const struct cli_args *args)
 {
 	static const char *const titles[] = {
-		"NAME", "SUBNET", "GATEWAY", ">MTU", ">PORTS", "DOCKER", NULL};
+		"NAME", "SUBNET", "GATEWAY", ">MTU", ">PORTS", "OUTSIDE", "DOCKER", NULL};
 	_cleanup_json_ json_t *answer = NULL;
 	json_t *network;
 	size_t i;
@@ -112,27 +235,8 @@ static int network_ls(struct cli *cli, const struct cli_args *args)
 	_cleanup_table_ struct table *table = table_new(titles);
 	json_array_foreach(json_object_get(answer, "networks"), i, network)
 	{
-		const char *docker_id = cli_member(network, "docker_id");
-		bool wanted = json_is_true(json_object_get(network, "docker"));
-		if (!table)
-			break;
-		table_add(table, cli_member(network, "name"));
-		table_add(table, cli_member(network, "subnet"));
-		table_add(table, cli_member(network, "gateway"));
-		table_addf(
-			table,
-			"%" JSON_INTEGER_FORMAT,
-			json_integer_value(json_object_get(network, "mtu"))
-		);
-		table_addf(
-			table,
-			"%" JSON_INTEGER_FORMAT,
-			json_integer_value(json_object_get(network, "ports"))
-		);
-		if (docker_id[0])
-			table_addf(table, "%.12s", docker_id);
-		else
-			table_add(table, wanted ? "pending" : "no");
+		if (table)
+			add_row(table, network);
 	}
 	return cli_print_table(cli, table);
 }
@@ -151,13 +255,19 @@ static int network_rm(struct cli *cli, const struct cli_args *args)
 }
 
 static const struct cli_opt create_opts[] = {
-	{"subnet", 0, "CIDR", "its addresses, as 10.77.0.0/24"},
-	{"gateway", 0, "IP", "its gateway's address (default: the subnet's first)"},
+	{"subnet", 0, "CIDR..", "its addresses, as 10.77.0.0/24; once for each family"},
+	{"ipv6-subnet", 0, "CIDR", "its IPv6 addresses, as fd00:77::/64"},
+	{"gateway", 0, "IP..", "its gateway's address (default: the subnet's first)"},
+	{"ip-range", 0, "CIDR", "where Docker picks containers' addresses from"},
+	{"aux-address", 0, "NAME=IP..", "an address that is in use and given to nobody"},
 	{"mtu", 0, "N", "its largest packet, 68 to 65535 (default: 1500)"},
+	{"internal", 0, NULL, "no way out: no NAT, no published ports, no default route"},
+	{"no-gateway", 0, NULL, "the host takes no part in it: no gateway, so no NAT"},
+	{"proxy-neighbors", 0, NULL, "answer ARP and ND for the ports that are known"},
+	{"uplink", 0, "DEV", "join this device: eth1, xdp:eth1, a PCI address, net_.."},
+	{"vlan", 0, "ID", "with --uplink: the VLAN there, 1 to 4094"},
 	{"no-docker", 0, NULL, "make no Docker network for it"},
 	{"driver", 0, "DRIVER", "switch (the default); sriov is not there yet"},
-	{"vlan", 0, "ID", "not there yet"},
-	{"uplink", 0, "DEV", "not there yet"},
 	{"parent", 0, "DEV", "not there yet"},
 	{"vfs", 0, "N", "not there yet"},
 	{"json", 0, NULL, "print the new network as JSON"},

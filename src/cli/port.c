@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// ringway port: add, set, ls, inspect, rm. One thread.
+// ringway port: add, set, inspect, rm; ls is in portlist.c. One thread.
+#include "cli/port.h"
+
 #include "base/cleanup.h"
 #include "base/fields.h"
 #include "cli/cli.h"
-#include "cli/table.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define PREFIX "/v1/ports/"
-#define QUEUES_SHOWN 64 // More than a port has.
+#define NAMED_NAMESPACES "/run/netns/" // Where ip-netns(8) has them.
 
 // ringwayd has another working directory than this program. The caller frees the result.
 static char *absolute_path(const char *path)
@@ -30,11 +31,27 @@ static int add_path(const struct cli_args *args, json_t *body)
 	return absolute ? json_object_set_new(body, "connect", json_string(absolute)) : -1;
 }
 
+// A PID, a path, or a name that ip-netns(8) knows.
+static int add_netns(const struct cli_args *args, json_t *body)
+{
+	const char *netns = cli_value(args, "netns");
+	_cleanup_free_ char *path = NULL;
+	if (!netns)
+		return 0;
+	if (strchr(netns, '/'))
+		path = absolute_path(netns);
+	else if (!netns[0] || !netns[strspn(netns, "0123456789")])
+		path = strdup(netns);
+	else if (asprintf(&path, NAMED_NAMESPACES "%s", netns) < 0)
+		path = NULL;
+	return path ? json_object_set_new(body, "netns", json_string(path)) : -1;
+}
+
 static json_t *make_request(const struct cli_args *args)
 {
 	// "s*" leaves out what was not given.
 	return json_pack(
-		"{s:s, s:s, s:s, s:s*, s:s*}",
+		"{s:s, s:s, s:s, s:s*, s:s*, s:s*}",
 		"name",
 		args->names[0],
 		"network",
@@ -43,29 +60,103 @@ static json_t *make_request(const struct cli_args *args)
 		cli_value(args, "attach"),
 		"mac",
 		cli_value(args, "mac"),
-		"ip",
-		cli_value(args, "ip")
+		"interface",
+		cli_value(args, "interface"),
+		"device",
+		cli_value(args, "device")
 	);
+}
+
+// 0, or a negative errno with the usage error said.
+static int add_options(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	static const char *const addresses[] = {"ip", "ip6"};
+	const char *ip6 = cli_value(args, "ip6");
+	int r = cli_add_by_family(cli, args, "ip", addresses, body);
+	if (!r && ip6 && json_object_get(body, "ip6")) {
+		(void)cli_usage(cli, args->cmd, "--ip6 and an IPv6 --ip contradict each other");
+		return -EINVAL;
+	}
+	if (!r && ip6)
+		r = json_object_set_new(body, "ip6", json_string(ip6));
+	if (!r)
+		r = cli_add_switch(cli, args, "learning", body);
+	if (!r)
+		r = cli_add_switch(cli, args, "offloads", body);
+	if (!r)
+		r = cli_add_limits(cli, args, body);
+	if (!r)
+		r = cli_add_vlan(cli, args, body);
+	if (!r && cli_value(args, "pin-address"))
+		r = json_object_set_new(body, "pin_address", json_true());
+	return r;
+}
+
+// Options that only one attachment has.
+static const struct {
+	const char *option;
+	const char *attach;
+} only[] = {
+	{"netns", "kernel"},
+	{"interface", "kernel"},
+	{"pin-address", "kernel"},
+	{"device", "ether"},
+	{"vlan", "ether"},
+	{"connect", "vhost"},
+};
+
+static int check_attachment(struct cli *cli, const struct cli_args *args)
+{
+	const char *attach = cli_value(args, "attach");
+	for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
+		if (cli_value(args, only[i].option) && strcmp(attach, only[i].attach) != 0)
+			return cli_usage(
+				cli,
+				args->cmd,
+				"--%s goes with --attach %s",
+				only[i].option,
+				only[i].attach
+			);
+	if (strcmp(attach, "ether") == 0 && !cli_value(args, "device"))
+		return cli_usage(cli, args->cmd, "--device is missing: 'eth1', for example");
+	return CLI_OK;
+}
+
+static int check_words(struct cli *cli, const struct cli_args *args)
+{
+	if (!cli_value(args, "network"))
+		return cli_usage(cli, args->cmd, "--network is missing");
+	if (!cli_value(args, "attach"))
+		return cli_usage(cli, args->cmd, "--attach is missing: 'vhost', for example");
+	return check_attachment(cli, args);
+}
+
+// What the port's user needs to know: the first of these that the port has.
+static const char *way_to(json_t *port)
+{
+	static const char *const members[] = {"socket", "connect", "device", "interface", "name"};
+	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
+		if (cli_member(port, members[i])[0])
+			return cli_member(port, members[i]);
+	return "";
 }
 
 static int port_add(struct cli *cli, const struct cli_args *args)
 {
 	long long queues = 0;
-	if (!cli_value(args, "network"))
-		return cli_usage(cli, args->cmd, "--network is missing");
-	if (!cli_value(args, "attach"))
-		return cli_usage(cli, args->cmd, "--attach is missing: 'vhost', for example");
+	int status = check_words(cli, args);
+	if (status != CLI_OK)
+		return status;
 	if (cli_number(cli, args, "queues", &queues))
 		return CLI_USAGE;
 	_cleanup_json_ json_t *body = make_request(args);
 	_cleanup_json_ json_t *port = NULL;
-	if (body &&
-	    (cli_add_switch(cli, args, "learning", body) ||
-	     cli_add_switch(cli, args, "offloads", body) || cli_add_limits(cli, args, body)))
+	int r = body ? add_options(cli, args, body) : -ENOMEM;
+	if (r == -EINVAL)
 		return CLI_USAGE;
 	if (body && cli_value(args, "queues"))
 		(void)json_object_set_new(body, "queues", json_integer(queues));
-	if (!body || add_path(args, body)) {
+	if (r || add_path(args, body) || add_netns(args, body)) {
 		err_set(&cli->error, -EINVAL, "cannot add a port: its values are not UTF-8");
 		return cli_fail(cli);
 	}
@@ -73,109 +164,8 @@ static int port_add(struct cli *cli, const struct cli_args *args)
 		return cli_fail(cli);
 	if (cli_value(args, "json"))
 		return cli_print_json(cli, port);
-	const char *path = cli_member(port, "socket");
-	(void)fprintf(cli->out, "%s\n", path[0] ? path : cli_member(port, "connect"));
+	(void)fprintf(cli->out, "%s\n", way_to(port));
 	return CLI_OK;
-}
-
-static int compare_cores(const void *a, const void *b)
-{
-	const int *x = a;
-	const int *y = b;
-	return (*x > *y) - (*x < *y);
-}
-
-// The CPUs in order, each once: "1,12".
-static void add_cores(struct table *table, int *cores, size_t count)
-{
-	char text[QUEUES_SHOWN * 12] = ""; // A number of 32 bits and a comma for each.
-	qsort(cores, count, sizeof(cores[0]), compare_cores);
-	for (size_t i = 0; i < count; i++) {
-		size_t used = strlen(text);
-		if (!i || cores[i] != cores[i - 1])
-			(void)snprintf( // It fits.
-				text + used,
-				sizeof(text) - used,
-				"%s%d",
-				used ? "," : "",
-				cores[i]
-			);
-	}
-	table_add(table, text);
-}
-
-// The CPUs of the workers that poll the port's queues, and how many of these are awake.
-static void add_polling(struct table *table, json_t *port)
-{
-	json_t *queues = json_object_get(port, "receive_queues");
-	int cores[QUEUES_SHOWN];
-	size_t count = 0;
-	size_t awake = 0;
-	json_t *queue;
-	size_t i;
-	json_array_foreach(queues, i, queue)
-	{
-		if (i == QUEUES_SHOWN)
-			break;
-		awake += json_is_true(json_object_get(queue, "awake"));
-		cores[count++] = (int)json_integer_value(json_object_get(queue, "core"));
-	}
-	add_cores(table, cores, count);
-	if (awake && awake < count)
-		table_addf(table, "%zu/%zu awake", awake, count);
-	else
-		table_add(table, !count ? "" : awake ? "awake" : "asleep");
-}
-
-static void add_row(struct table *table, json_t *port)
-{
-	table_add(table, cli_member(port, "name"));
-	table_add(table, cli_member(port, "network"));
-	table_add(table, cli_member(port, "attach"));
-	table_add(table, cli_member(port, "mac"));
-	table_add(table, cli_member(port, "ip"));
-	table_addf(
-		table, "%" JSON_INTEGER_FORMAT, json_integer_value(json_object_get(port, "queues"))
-	);
-	table_add(table, cli_member(port, "state"));
-	add_polling(table, port);
-	const char *path = cli_member(port, "socket");
-	table_add(table, path[0] ? path : cli_member(port, "connect"));
-}
-
-static int port_ls(struct cli *cli, const struct cli_args *args)
-{
-	static const char *const titles[] = {
-		"NAME",
-		"NETWORK",
-		"ATTACH",
-		"MAC",
-		"IP",
-		">QUEUES",
-		"STATE",
-		"CPUS",
-		"POLLING",
-		"SOCKET",
-		NULL,
-	};
-	const char *network = cli_value(args, "network");
-	_cleanup_json_ json_t *answer = NULL;
-	json_t *port;
-	size_t i;
-
-	int r = network ? cli_call_name(cli, "GET", "/v1/ports?network=", network, &answer)
-			: cli_call(cli, "GET", "/v1/ports", NULL, &answer);
-	if (r)
-		return cli_fail(cli);
-	if (cli_value(args, "json"))
-		return cli_print_json(cli, answer);
-	_cleanup_table_ struct table *table = table_new(titles);
-	json_array_foreach(json_object_get(answer, "ports"), i, port)
-	{
-		if (table)
-			add_row(table, port);
-	}
-	return cli_print_table(cli, table);
 }
 
 static int port_set(struct cli *cli, const struct cli_args *args)
@@ -229,14 +219,20 @@ static const char limit_help[] =
 
 static const struct cli_opt add_opts[] = {
 	{"network", 0, "NET", "the network that it joins"},
-	{"attach", 0, "HOW", "how its user reaches it: vhost"},
+	{"attach", 0, "HOW", "how its user reaches it: vhost, kernel or ether"},
 	{"mac", 0, "MAC", "its address (default: one is made)"},
-	{"ip", 0, "CIDR", "its user's address, as 10.77.0.9/24; only noted"},
+	{"ip", 0, "CIDR..", "its user's address, as 10.77.0.9/24; once for each family"},
+	{"ip6", 0, "CIDR", "its user's IPv6 address, as fd00:77::9/64"},
+	{"netns", 0, "NS", "kernel: the namespace it moves to: a PID, a path, a name"},
+	{"interface", 0, "NAME", "kernel: the interface's name there (default: eth0)"},
+	{"pin-address", 0, NULL, "kernel: drop what comes from another IP address"},
+	{"device", 0, "DEV", "ether: eth1, xdp:eth1, a PCI address or net_.."},
+	{"vlan", 0, "ID", "ether: the VLAN there, 1 to 4094 (default: untagged)"},
 	{"queues", 0, "N", "queue pairs, 1 to 16 (default: 1)"},
 	{"learning", 0, "on|off", "accept and learn other source addresses"},
 	{"offloads", 0, "on|off", "offer checksum and segmentation offloads (default: on)"},
 	LIMIT_OPTS,
-	{"connect", 0, "PATH", "connect to this socket instead of listening on one"},
+	{"connect", 0, "PATH", "vhost: connect to this socket instead of listening on one"},
 	{"json", 0, NULL, "print the new port as JSON"},
 	{0},
 };
@@ -260,8 +256,8 @@ static const struct cli_opt json_opts[] = {
 
 const struct cli_cmd port_cmds[] = {
 	{"port add",
-	 "NAME --network NET --attach vhost [options]",
-	 "Add a port and print the path of its socket.",
+	 "NAME --network NET --attach vhost|kernel|ether [options]",
+	 "Add a port and print its socket, interface or device.",
 	 add_opts,
 	 1,
 	 1,

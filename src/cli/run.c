@@ -17,15 +17,17 @@ static json_t *make_network(const struct run_line *line, size_t index)
 	long queues = run_network_queues(line, index);
 	// "s*" leaves out what was not given.
 	json_t *body = json_pack(
-		"{s:s, s:s*, s:s*}",
+		"{s:s, s:s*, s:s*, s:s*}",
 		"network",
 		network->name,
+		"attach",
+		network->attach,
 		"mac",
 		network->mac,
 		"ip",
 		network->ip
 	);
-	if (body && (network->queues || line->queues))
+	if (body && queues)
 		(void)json_object_set_new(body, "queues", json_integer(queues));
 	if (body && network->offloads)
 		(void)json_object_set_new(
@@ -331,6 +333,7 @@ const struct cli_cmd run_cmds[] = {
 	 run_container,
 	 true,
 	 "options of a network: mac=MAC ip=IP queues=N learning=on|off offloads=on|off\n"
+	 "    attach=kernel (an ordinary interface; one network at least has a vhost port)\n"
 	 "    rate=[rx:|tx:]RATE burst=[rx:|tx:]SIZE flood-rate=N (see 'ringway port add --help')\n"
 	 "All other options are docker run's; the program is RINGWAY_DOCKER or docker.\n"},
 	{0},

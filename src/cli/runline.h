@@ -17,6 +17,7 @@ struct run_network {
 	char *name;
 	char *mac;
 	char *ip;
+	char *attach; // "vhost" or "kernel"; NULL: the first.
 	char *queues;
 	char *learning;
 	char *offloads;
@@ -71,5 +72,8 @@ void run_line_options(const struct run_line *line, bool create, struct strv *ret
 // The limits that a network's options give. run_line_parse() has checked them.
 struct port_limits_given run_network_limits(const struct run_network *network);
 
-// What a network's --queues or queues= says, 0 when nothing does. run_line_parse() has checked it.
+// Whether a network's port is an ordinary interface.
+bool run_network_is_kernel(const struct run_network *network);
+
+// What a network's --queues or queues= says, 0 when nothing does or its port has no queues. run_line_parse() has checked it.
 long run_network_queues(const struct run_line *line, size_t index);

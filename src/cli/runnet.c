@@ -87,6 +87,8 @@ static int take_pair(struct run_network *network, char *field, struct rwy_err *e
 		return set_once(&network->mac, field, value, err);
 	if (strcmp(field, "ip") == 0)
 		return set_once(&network->ip, field, value, err);
+	if (strcmp(field, "attach") == 0)
+		return set_once(&network->attach, field, value, err);
 	if (strcmp(field, "queues") == 0)
 		return set_once(&network->queues, field, value, err);
 	if (strcmp(field, "learning") == 0)
@@ -162,6 +164,27 @@ static int check_on_off(const char *name, const char *text, struct rwy_err *err)
 	return err_set(err, -EINVAL, "%s must be on or off, not '%s'", name, text);
 }
 
+bool run_network_is_kernel(const struct run_network *network)
+{
+	return network->attach && strcmp(network->attach, "kernel") == 0;
+}
+
+static int check_attach(const struct run_network *network, struct rwy_err *err)
+{
+	const char *attach = network->attach;
+	if (attach && strcmp(attach, "vhost") != 0 && strcmp(attach, "kernel") != 0)
+		return err_set(err, -EINVAL, "attach must be vhost or kernel, not '%s'", attach);
+	if (!run_network_is_kernel(network) || (!network->queues && !network->offloads))
+		return 0;
+	return err_set(
+		err,
+		-EINVAL,
+		"'%s' goes with attach=vhost: the interface of network '%s' has none",
+		network->queues ? "queues" : "offloads",
+		network->name
+	);
+}
+
 static int parse_limits(
 	const struct run_network *network,
 	struct port_limits_given *given,
@@ -187,7 +210,9 @@ struct port_limits_given run_network_limits(const struct run_network *network)
 static int check_network(const struct run_network *network, struct rwy_err *err)
 {
 	struct port_limits_given given = {0};
-	int r = check_on_off("learning", network->learning, err);
+	int r = check_attach(network, err);
+	if (!r)
+		r = check_on_off("learning", network->learning, err);
 	if (!r)
 		r = check_on_off("offloads", network->offloads, err);
 	if (!r)
@@ -227,7 +252,7 @@ int run_network_finish(struct run_line *line, struct rwy_err *err)
 long run_network_queues(const struct run_line *line, size_t index)
 {
 	const char *text = line->networks[index].queues;
-	if (!text)
+	if (!text && !run_network_is_kernel(&line->networks[index]))
 		text = line->queues;
 	return text ? strtol(text, NULL, 10) : 0;
 }
@@ -237,6 +262,7 @@ void run_network_fini(struct run_network *network)
 	free(network->name);
 	free(network->mac);
 	free(network->ip);
+	free(network->attach);
 	free(network->queues);
 	free(network->learning);
 	free(network->offloads);

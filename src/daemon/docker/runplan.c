@@ -17,6 +17,7 @@
 
 static const struct field network_fields[] = {
 	FIELD(struct runplan_network, network, FIELD_STR, FIELD_REQUIRED),
+	FIELD(struct runplan_network, attach, FIELD_STR, 0),
 	FIELD(struct runplan_network, queues, FIELD_U16, 0),
 	FIELD(struct runplan_network, mac, FIELD_MAC, 0),
 	FIELD(struct runplan_network, ip, FIELD_STR, 0),
@@ -41,8 +42,36 @@ static int check_ip(const char *ip, struct rwy_err *err)
 	return err_set(err, -EINVAL, "'%s' is not an IP address", ip);
 }
 
+static bool is_kernel(const struct runplan_network *network)
+{
+	return strcmp(network->attach, "kernel") == 0;
+}
+
+static int check_attach(struct runplan_network *network, struct rwy_err *err)
+{
+	if (!network->attach[0])
+		(void)strcpy(network->attach, "vhost");
+	if (strcmp(network->attach, "vhost") == 0)
+		return 0;
+	if (!is_kernel(network)) {
+		err_set(err, -EINVAL, "attachment '%s' is not for containers", network->attach);
+		return err_hint(err, "use vhost or kernel");
+	}
+	if (network->queues > 1 || !network->offloads)
+		return err_set(
+			err,
+			-EINVAL,
+			"a kernel port has no '%s'",
+			network->queues > 1 ? "queues" : "offloads"
+		);
+	return 0;
+}
+
 static int check_network(struct runplan_network *network, struct rwy_err *err)
 {
+	int r = check_attach(network, err);
+	if (r)
+		return r;
 	if (!network->queues)
 		network->queues = 1; // Elements of a list begin as zeros.
 	if (network->queues > QUEUES_MAX)
@@ -55,7 +84,7 @@ static int check_network(struct runplan_network *network, struct rwy_err *err)
 		err_set(err, -EINVAL, "MAC address %s is a multicast address", mac);
 		return err_hint(err, "the first octet must be even, for example 02:..");
 	}
-	int r = port_limits_check(&network->limits, err);
+	r = port_limits_check(&network->limits, err);
 	return r ? r : check_ip(network->ip, err);
 }
 
@@ -72,6 +101,16 @@ static int check_pairs(const struct runplan *plan, struct rwy_err *err)
 					plan->networks[i].network
 				);
 	return 0;
+}
+
+// A place is there for sockets. What needs none is any engine's container.
+static int check_attachments(const struct runplan *plan, struct rwy_err *err)
+{
+	for (uint32_t i = 0; i < plan->network_count; i++)
+		if (!is_kernel(&plan->networks[i]))
+			return 0;
+	err_set(err, -EINVAL, "cannot plan the container: none of its ports is a vhost port");
+	return err_hint(err, "an ordinary container needs 'docker run --network NET' only");
 }
 
 int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
@@ -111,6 +150,8 @@ int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
 	}
 	r = check_pairs(&plan, err);
 	if (!r)
+		r = check_attachments(&plan, err);
+	if (!r)
 		*ret_plan = plan;
 	return r;
 }
@@ -118,12 +159,16 @@ int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
 static json_t *make_args(const struct runplan *plan)
 {
 	struct eal_port ports[RUNPLAN_NETWORKS];
+	uint16_t count = 0;
 	for (uint32_t i = 0; i < plan->network_count; i++) {
-		ports[i] =
-			(struct eal_port){.index = (uint16_t)i, .queues = plan->networks[i].queues};
-		memcpy(ports[i].mac, plan->networks[i].mac, MAC_SIZE);
+		const struct runplan_network *network = &plan->networks[i];
+		if (is_kernel(network))
+			continue;
+		ports[count] = (struct eal_port){.index = count, .queues = network->queues};
+		memcpy(ports[count].mac, network->mac, MAC_SIZE);
+		count++;
 	}
-	return eal_make_args(&plan->eal_memory, ports, plan->network_count);
+	return eal_make_args(&plan->eal_memory, ports, count);
 }
 
 static int set_text(json_t *object, const char *name, const char *text)
@@ -153,6 +198,16 @@ static int set_limits(json_t *options, const struct port_limits *limits)
 	return r;
 }
 
+// A vhost port's place: its key, and which of the place's ports it is.
+static int set_place(json_t *options, const struct runplan *plan, uint32_t index)
+{
+	uint32_t before = 0;
+	for (uint32_t i = 0; i < index; i++)
+		before += !is_kernel(&plan->networks[i]);
+	int r = set_text(options, "ringway.key", plan->key);
+	return r | set_number(options, "ringway.index", before);
+}
+
 static json_t *make_options(const struct runplan *plan, uint32_t index)
 {
 	const struct runplan_network *network = &plan->networks[index];
@@ -160,9 +215,9 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 	char name[sizeof(plan->name) + NAME_SIZE];
 	json_t *options = json_object();
 	mac_format(network->mac, mac);
-	int r = set_text(options, "ringway.attach", "vhost");
-	r |= set_text(options, "ringway.key", plan->key);
-	r |= set_number(options, "ringway.index", index);
+	int r = set_text(options, "ringway.attach", network->attach);
+	if (!is_kernel(network))
+		r |= set_place(options, plan, index);
 	r |= set_text(options, "ringway.mac", mac);
 	if (network->queues > 1)
 		r |= set_number(options, "ringway.queues", network->queues);
@@ -171,7 +226,7 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 	if (!network->offloads)
 		r |= set_text(options, "ringway.offloads", "off");
 	r |= set_limits(options, &network->limits);
-	if (plan->memory)
+	if (plan->memory && !is_kernel(network))
 		r |= set_number(options, "ringway.memory", plan->memory);
 	// Where the container has a name, its ports are called after it; otherwise after the key.
 	(void)snprintf(name, sizeof(name), "%s.%s", plan->name, network->network); // It fits.

@@ -15,6 +15,7 @@
 
 struct runplan_network {
 	char network[NAME_SIZE];
+	char attach[16]; // "vhost", which it is when absent, or "kernel".
 	uint16_t queues;
 	uint8_t mac[MAC_SIZE]; // Zero: not given; chosen before runplan_make().
 	char ip[ADDR_TEXT_SIZE];

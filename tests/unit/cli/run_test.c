@@ -129,6 +129,26 @@ static void test_one_network(void **state)
 	scene_close(&s);
 }
 
+// --queues is for those ports that have queues.
+static void test_interface_beside_a_socket(void **state)
+{
+	struct scene s;
+	scene_open(&s, two, "7");
+	shell_run(
+		&s.shell,
+		"run --queues 3 --network fast --network slow,attach=kernel,ip=10.1.0.2 img x"
+	);
+	assert_int_equal(s.shell.status, 7);
+	_cleanup_free_ char *log = fake_server_log(s.server);
+	assert_string_equal(
+		log,
+		"POST /v1/containers {\"image\":\"img\",\"networks\":[{\"network\":\"fast\",\"queues\":3},"
+		"{\"network\":\"slow\",\"attach\":\"kernel\",\"ip\":\"10.1.0.2\"}]}\n"
+		"POST /v1/containers/00aa/settle {}\n"
+	);
+	scene_close(&s);
+}
+
 static void test_killed_docker(void **state)
 {
 	struct scene s;
@@ -368,6 +388,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_network),
+		cmocka_unit_test(test_interface_beside_a_socket),
 		cmocka_unit_test(test_killed_docker),
 		cmocka_unit_test(test_several_networks),
 		cmocka_unit_test(test_failing_connect_removes_the_container),

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The command line as a whole: usage errors, help, no ringwayd, and what each command asks and prints.
+// The command line as a whole: usage errors, help, no ringwayd; what commands ask and print that have no
+// test of their own.
 #include "base/cleanup.h"
 #include "tests/lib/unit.h"
-#include "tests/unit/cli/shell.h"
+#include "tests/unit/cli/scene.h"
 #include "tests/unit/client/fake_server.h"
 
 #include <stdio.h>
@@ -29,6 +30,22 @@ static const struct {
 	{"network create a --mtu 99999999999999999999", "--mtu must be a whole number"},
 	{"network create a --colour red", "there is no option '--colour'"},
 	{"network create a --no-docker=1", "option '--no-docker=1' takes no value"},
+	{"network create a --subnet 10.0.0.0/8 --subnet 10.1.0.0/16",
+	 "ringway network create: --subnet '10.1.0.0/16' is one too many: there is one for IPv4"},
+	{"network create a --gateway fd00::1 --gateway fd00::2",
+	 "--gateway 'fd00::2' is one too many: there is one for IPv6"},
+	{"network create a --subnet fd00::/64 --ipv6-subnet fd01::/64",
+	 "--ipv6-subnet and an IPv6 --subnet contradict each other"},
+	{"network create a --aux-address 10.0.0.9",
+	 "--aux-address must be NAME=IP, not '10.0.0.9'"},
+	{"network create a --aux-address =10.0.0.9", "--aux-address must be NAME=IP"},
+	{"network create a --aux-address r=", "--aux-address must be NAME=IP"},
+	{"network create a --aux-address r=10.0.0.9 --aux-address r=10.0.0.8",
+	 "--aux-address has 'r' twice"},
+	{"network create a --vlan x", "--vlan must be a whole number, not 'x'"},
+	{"network create a --vlan 0", "--vlan must be 1 to 4094, not 0"},
+	{"network create a --vlan 4095", "--vlan must be 1 to 4094, not 4095"},
+	{"network create a --internal=yes", "option '--internal=yes' takes no value"},
 	{"network ls x", "ringway network ls: 'x' is one word too many"},
 	{"network inspect", "ringway network inspect: a name is missing"},
 	{"network rm", "ringway network rm: a name is missing"},
@@ -45,12 +62,32 @@ static const struct {
 	{"port add p --network n --attach vhost --burst 1fps",
 	 "--burst: burst '1fps' is malformed"},
 	{"port add p --network n --attach vhost --flood-rate rx:1", "--flood-rate: flood rate"},
+	{"port add p --network n --attach vhost --netns 7", "--netns goes with --attach kernel"},
+	{"port add p --network n --attach vhost --interface e", "--interface goes with"},
+	{"port add p --network n --attach ether --pin-address", "--pin-address goes with"},
+	{"port add p --network n --attach kernel --device eth1",
+	 "--device goes with --attach ether"},
+	{"port add p --network n --attach kernel --vlan 7", "--vlan goes with --attach ether"},
+	{"port add p --network n --attach kernel --connect /x",
+	 "--connect goes with --attach vhost"},
+	{"port add p --network n --attach ether",
+	 "ringway port add: --device is missing: 'eth1', for example"},
+	{"port add p --network n --attach ether --device eth1 --vlan -1",
+	 "--vlan must be 1 to 4094, not -1"},
+	{"port add p --network n --attach kernel --ip 10.0.0.1 --ip 10.0.0.2",
+	 "--ip '10.0.0.2' is one too many: there is one for IPv4"},
+	{"port add p --network n --attach kernel --ip fd00::1 --ip6 fd00::2",
+	 "--ip6 and an IPv6 --ip contradict each other"},
 	{"port set", "ringway port set: a name is missing"},
 	{"port set p", "nothing to set: give --rate, --burst or --flood-rate"},
 	{"port set p --rate x", "ringway port set: --rate: rate 'x' is malformed"},
 	{"port set '' --rate 1", "an empty name"},
 	{"run --network a,rate=x img", "ringway run: rate 'x' is malformed"},
 	{"run --network a,burst=1,burst=2 img", "burst '2' says again"},
+	{"run --network a --network b,attach=ether img",
+	 "ringway run: attach must be vhost or kernel, not 'ether'"},
+	{"run --network a --network b,attach=kernel,queues=2 img",
+	 "'queues' goes with attach=vhost: the interface of network 'b' has none"},
 	{"run --network a,offloads=no img", "offloads must be on or off, not 'no'"},
 	{"port ls --network", "option '--network' needs a value"},
 	{"port inspect a b", "'b' is one word too many"},
@@ -181,8 +218,6 @@ static void test_help(void **state)
 static void test_not_there_yet(void **state)
 {
 	static const char *const lines[] = {
-		"network create a --vlan 7",
-		"network create a --uplink eth0",
 		"network create a --parent eth0",
 		"network create a --vfs 4",
 		"network create a --driver sriov",
@@ -195,189 +230,6 @@ static void test_not_there_yet(void **state)
 		assert_memory_equal(shell.err, "ringway: cannot create network 'a': ", 36);
 	}
 	shell_fini(&shell);
-}
-
-struct scene {
-	char *dir;
-	struct fake_server *server;
-	struct shell shell;
-};
-
-static void scene_run(struct scene *scene, const struct fake_reply *replies, const char *line)
-{
-	*scene = (struct scene){.dir = fake_dir_make()};
-	scene->server = fake_server_new(scene->dir, replies);
-	assert_int_equal(setenv("RINGWAY_RUN_DIR", scene->dir, 1), 0);
-	shell_run(&scene->shell, line);
-	assert_int_equal(unsetenv("RINGWAY_RUN_DIR"), 0);
-}
-
-static void scene_close(struct scene *scene)
-{
-	shell_fini(&scene->shell);
-	fake_server_free(scene->server);
-	fake_dir_remove(scene->dir);
-	free(scene->dir);
-}
-
-// What a command asks ringwayd, prints and returns.
-static void expect(
-	const struct fake_reply *replies,
-	const char *line,
-	int status,
-	const char *out,
-	const char *asked
-)
-{
-	struct scene scene;
-	scene_run(&scene, replies, line);
-	_cleanup_free_ char *log = fake_server_log(scene.server);
-	assert_string_equal(log, asked);
-	assert_string_equal(scene.shell.out, out);
-	assert_int_equal(scene.shell.status, status);
-	scene_close(&scene);
-}
-
-static void test_network(void **state)
-{
-	static const struct fake_reply replies[] = {
-		{"POST", "/v1/networks", 201, "{\"name\":\"fast\"}"},
-		{"GET",
-		 "/v1/networks",
-		 200,
-		 "{\"networks\":[{\"name\":\"fast\",\"subnet\":\"10.77.0.0/24\",\"gateway\":\"10.77.0.1\","
-		 "\"mtu\":1500,\"ports\":2,\"docker\":true,\"docker_id\":\"0123456789abcdef\"},"
-		 "{\"name\":\"x\",\"mtu\":9000,\"ports\":0,\"docker\":true},"
-		 "{\"name\":\"y\",\"mtu\":68,\"ports\":0,\"docker\":false}]}"},
-		{"DELETE", "/v1/networks/fast", 200, "{}"},
-		{0},
-	};
-	expect(replies,
-	       "network create fast --subnet 10.77.0.0/24 --gateway 10.77.0.1 --mtu -1 --driver switch "
-	       "--no-docker",
-	       0,
-	       "fast\n",
-	       "POST /v1/networks {\"name\":\"fast\",\"subnet\":\"10.77.0.0/24\","
-	       "\"gateway\":\"10.77.0.1\",\"driver\":\"switch\",\"mtu\":-1,\"docker\":false}\n");
-	expect(replies, "network create ''", 0, "fast\n", "POST /v1/networks {\"name\":\"\"}\n");
-	expect(replies,
-	       "network ls",
-	       0,
-	       "NAME  SUBNET        GATEWAY     MTU  PORTS  DOCKER\n"
-	       "fast  10.77.0.0/24  10.77.0.1  1500      2  0123456789ab\n"
-	       "x     -             -          9000      0  pending\n"
-	       "y     -             -            68      0  no\n",
-	       "GET /v1/networks\n");
-	// What cannot be removed does not keep the others.
-	expect(replies,
-	       "network rm fast fast",
-	       0,
-	       "fast\nfast\n",
-	       "DELETE /v1/networks/fast\nDELETE /v1/networks/fast\n");
-	expect(replies,
-	       "network rm gone fast",
-	       1,
-	       "fast\n",
-	       "DELETE /v1/networks/gone\nDELETE /v1/networks/fast\n");
-}
-
-#define QUEUES_OF(name, queues)                                                                \
-	"{\"name\":\"" name "\",\"network\":\"n\",\"attach\":\"vhost\",\"state\":\"running\"," \
-	"\"receive_queues\":" queues "}"
-
-static void test_port_limits(void **state)
-{
-	static const struct fake_reply replies[] = {
-		{"POST", "/v1/ports", 201, "{\"name\":\"p\",\"socket\":\"/s\"}"},
-		{"PATCH", "/v1/ports/p%2Fq", 200, "{\"name\":\"p/q\"}"},
-		{0},
-	};
-	expect(replies,
-	       "port add p --network n --attach vhost --rate rx:100M --offloads off --rate tx:1G "
-	       "--rate=50kfps --burst 64k --flood-rate 1000 --burst flood:9frames",
-	       0,
-	       "/s\n",
-	       "POST /v1/ports {\"name\":\"p\",\"network\":\"n\",\"attach\":\"vhost\","
-	       "\"offloads\":false,\"limits\":{\"rx_bps\":100000000,\"rx_burst\":64000,"
-	       "\"rx_fps\":50000,\"tx_bps\":1000000000,\"tx_burst\":64000,\"tx_fps\":50000,"
-	       "\"flood_fps\":1000,\"flood_burst\":9}}\n");
-	// What is taken away is said; what is not given stays.
-	expect(replies,
-	       "port set p/q --rate rx:none --rate tx:5",
-	       0,
-	       "p/q\n",
-	       "PATCH /v1/ports/p%2Fq {\"limits\":{\"rx_bps\":0,\"rx_fps\":0,\"tx_bps\":5}}\n");
-	// An option that is no list has its last value.
-	expect(replies,
-	       "port set p/q --flood-rate 1 --flood-rate 2 --json",
-	       0,
-	       "{\n  \"name\": \"p/q\"\n}\n",
-	       "PATCH /v1/ports/p%2Fq {\"limits\":{\"flood_fps\":2}}\n");
-}
-
-static void test_port(void **state)
-{
-	static const struct fake_reply replies[] = {
-		{"POST",
-		 "/v1/ports",
-		 201,
-		 "{\"name\":\"p\",\"socket\":\"/run/ringway/ports/p/p.sock\"}"},
-		{"GET", "/v1/ports?network=a%2Fb", 200, "{\"ports\":[]}"},
-		{"GET",
-		 "/v1/ports",
-		 200,
-		 "{\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"attach\":\"vhost\","
-		 "\"mac\":\"02:00:00:00:00:01\",\"queues\":2,\"state\":\"waiting\","
-		 "\"connect\":\"/x.sock\"}," QUEUES_OF("q", "[]") ","
-		 QUEUES_OF("r", "[{\"pair\":0,\"core\":12,\"awake\":true}]") ","
-		 QUEUES_OF("s", "[{\"pair\":0,\"core\":12,\"awake\":false},"
-		 "{\"pair\":1,\"core\":1,\"awake\":false},{\"pair\":2,\"core\":12,\"awake\":false}]") ","
-		 QUEUES_OF("t", "[{\"pair\":0,\"core\":1,\"awake\":true},"
-		 "{\"pair\":1,\"core\":2,\"awake\":false}]") "]}"},
-		{"GET", "/v1/ports/p", 200, "{\"name\":\"p\",\"stats\":{\"dropped\":7}}"},
-		{0},
-	};
-	expect(replies,
-	       "port add p --network fast --attach vhost --mac 02:00:00:00:00:01 --ip 10.0.0.1/24 "
-	       "--queues 2 --learning on --connect /x.sock",
-	       0,
-	       "/run/ringway/ports/p/p.sock\n",
-	       "POST /v1/ports {\"name\":\"p\",\"network\":\"fast\",\"attach\":\"vhost\","
-	       "\"mac\":\"02:00:00:00:00:01\",\"ip\":\"10.0.0.1/24\",\"learning\":true,\"queues\":2,"
-	       "\"connect\":\"/x.sock\"}\n");
-	expect(replies,
-	       "port ls",
-	       0,
-	       "NAME  NETWORK  ATTACH  MAC                IP  QUEUES  STATE    CPUS  POLLING    SOCKET\n"
-	       "p     fast     vhost   02:00:00:00:00:01  -        2  waiting  -     -          /x.sock\n"
-	       "q     n        vhost   -                  -        0  running  -     -          -\n"
-	       "r     n        vhost   -                  -        0  running  12    awake      -\n"
-	       "s     n        vhost   -                  -        0  running  1,12  asleep     -\n"
-	       "t     n        vhost   -                  -        0  running  1,2   1/2 awake  -\n",
-	       "GET /v1/ports\n");
-	expect(replies,
-	       "port ls --network a/b --json",
-	       0,
-	       "{\n  \"ports\": []\n}\n",
-	       "GET /v1/ports?network=a%2Fb\n");
-	expect(replies,
-	       "port inspect p",
-	       0,
-	       "{\n  \"name\": \"p\",\n  \"stats\": {\n    \"dropped\": 7\n  }\n}\n",
-	       "GET /v1/ports/p\n");
-}
-
-static void test_port_connects_to_an_absolute_path(void **state)
-{
-	static const struct fake_reply replies[] = {{"POST", "/v1/ports", 201, "{}"}, {0}};
-	struct scene scene;
-	_cleanup_free_ char *here = getcwd(NULL, 0);
-	char expected[4200];
-	scene_run(&scene, replies, "port add p --network n --attach vhost --connect x.sock");
-	_cleanup_free_ char *log = fake_server_log(scene.server);
-	(void)snprintf(expected, sizeof(expected), "\"connect\":\"%s/x.sock\"}", here);
-	assert_non_null(strstr(log, expected));
-	scene_close(&scene);
 }
 
 #define PLACES                                                                                     \
@@ -512,10 +364,6 @@ int main(void)
 		cmocka_unit_test(test_run_dir_is_chosen),
 		cmocka_unit_test(test_help),
 		cmocka_unit_test(test_not_there_yet),
-		cmocka_unit_test(test_network),
-		cmocka_unit_test(test_port),
-		cmocka_unit_test(test_port_limits),
-		cmocka_unit_test(test_port_connects_to_an_absolute_path),
 		cmocka_unit_test(test_ps),
 		cmocka_unit_test(test_ps_without_engine_shows_all),
 		cmocka_unit_test(test_version),

@@ -62,6 +62,46 @@ static void test_plan(void **state)
 		fail_msg("%s", json_dumps(reply, 0));
 }
 
+static json_t *driver_opt(json_t *reply, size_t network, const char *name)
+{
+	json_t *entry = json_array_get(json_object_get(reply, "networks"), network);
+	return json_object_get(json_object_get(entry, "driver_opts"), name);
+}
+
+// An ordinary interface has no socket in the place, so it is not counted there.
+static void test_interface_beside_sockets(void **state)
+{
+	struct runplan plan;
+	_cleanup_json_ json_t *reply = json_object();
+	assert_int_equal(
+		parse("{\"memory\":64,\"networks\":[{\"network\":\"a\",\"attach\":\"vhost\"},"
+		      "{\"network\":\"b\",\"attach\":\"kernel\",\"mac\":\"02:00:00:00:00:0b\"},"
+		      "{\"network\":\"c\",\"mac\":\"02:00:00:00:00:0c\"}]}",
+		      &plan,
+		      NULL),
+		0
+	);
+	memcpy(plan.key, "00112233445566ff", KEY_SIZE);
+	plan.run_dir = plan.preload = "/x";
+	assert_int_equal(runplan_make(&plan, reply, NULL), 0);
+	assert_string_equal(json_string_value(driver_opt(reply, 0, "ringway.index")), "0");
+	assert_string_equal(json_string_value(driver_opt(reply, 1, "ringway.attach")), "kernel");
+	assert_string_equal(
+		json_string_value(driver_opt(reply, 1, "ringway.mac")), "02:00:00:00:00:0b"
+	);
+	assert_null(driver_opt(reply, 1, "ringway.key"));
+	assert_null(driver_opt(reply, 1, "ringway.index"));
+	assert_null(driver_opt(reply, 1, "ringway.memory"));
+	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.attach")), "vhost");
+	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.index")), "1");
+	const char *args =
+		json_string_value(json_object_get(json_object_get(reply, "env"), "RINGWAY_EAL_ARGS")
+		);
+	assert_non_null(strstr(args, "path=/run/ringway/net1.sock,mac=02:00:00:00:00:0c"));
+	assert_null(strstr(args, "02:00:00:00:00:0b"));
+	assert_null(strstr(args, "virtio_user2"));
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -78,6 +118,14 @@ static void test_refusals(void **state)
 		{"{\"networks\":[{\"network\":\"a\",\"ip\":\"10.0.0\"}]}", "10.0.0"},
 		{"{\"networks\":[{\"network\":\"a\"},{\"network\":\"a\"}]}", "twice"},
 		{"{\"networks\":[{\"queues\":1}]}", "network"},
+		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"ether\"}]}",
+		 "attachment 'ether' is not for containers"},
+		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\"}]}",
+		 "none of its ports is a vhost port"},
+		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"queues\":2}]}",
+		 "a kernel port has no 'queues'"},
+		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"offloads\":false}]}",
+		 "a kernel port has no 'offloads'"},
 		{"{\"networks\":[{\"network\":\"a\",\"offloads\":\"off\"}]}", "offloads"},
 		{"{\"networks\":[{\"network\":\"a\",\"limits\":{\"tx_burst\":1}}]}", "has no rate"},
 		{"{\"memory\":3,\"networks\":[{\"network\":\"a\"}]}", "memory"},
@@ -99,6 +147,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plan),
+		cmocka_unit_test(test_interface_beside_sockets),
 		cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

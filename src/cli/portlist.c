@@ -1,0 +1,185 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ringway port ls: a row for each port. One thread.
+#include "base/cleanup.h"
+#include "base/fields.h"
+#include "cli/port.h"
+#include "cli/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define QUEUES_SHOWN 64	   // More than a port has.
+#define PUBLISHED_SIZE 400 // Cells are cut a little above that.
+
+static int compare_cores(const void *a, const void *b)
+{
+	const int *x = a;
+	const int *y = b;
+	return (*x > *y) - (*x < *y);
+}
+
+// The CPUs in order, each once: "1,12".
+static void add_cores(struct table *table, int *cores, size_t count)
+{
+	char text[QUEUES_SHOWN * 12] = ""; // A number of 32 bits and a comma for each.
+	qsort(cores, count, sizeof(cores[0]), compare_cores);
+	for (size_t i = 0; i < count; i++) {
+		size_t used = strlen(text);
+		if (!i || cores[i] != cores[i - 1])
+			(void)snprintf( // It fits.
+				text + used,
+				sizeof(text) - used,
+				"%s%d",
+				used ? "," : "",
+				cores[i]
+			);
+	}
+	table_add(table, text);
+}
+
+// The CPUs of the workers that poll the port's queues, and how many of these are awake.
+static void add_polling(struct table *table, json_t *port)
+{
+	json_t *queues = json_object_get(port, "receive_queues");
+	int cores[QUEUES_SHOWN];
+	size_t count = 0;
+	size_t awake = 0;
+	json_t *queue;
+	size_t i;
+	json_array_foreach(queues, i, queue)
+	{
+		if (i == QUEUES_SHOWN)
+			break;
+		awake += json_is_true(json_object_get(queue, "awake"));
+		cores[count++] = (int)json_integer_value(json_object_get(queue, "core"));
+	}
+	add_cores(table, cores, count);
+	if (awake && awake < count)
+		table_addf(table, "%zu/%zu awake", awake, count);
+	else
+		table_add(table, !count ? "" : awake ? "awake" : "asleep");
+}
+
+// Its network, whose own port it is, or its container's key.
+static void add_owner(struct table *table, json_t *port)
+{
+	const char *owner = cli_member(port, "owner");
+	table_add(table, owner[0] ? owner : cli_member(port, "container"));
+}
+
+static void add_addresses(struct table *table, json_t *port)
+{
+	const char *ip = cli_member(port, "ip");
+	const char *ip6 = cli_member(port, "ip6");
+	table_addf(table, "%s%s%s", ip, ip[0] && ip6[0] ? "," : "", ip6);
+}
+
+// "8080->80/tcp,127.0.0.1:53->53/udp", as docker ps writes them.
+static void add_published(struct table *table, json_t *port)
+{
+	char text[PUBLISHED_SIZE] = "";
+	json_t *published;
+	size_t i;
+	json_array_foreach(json_object_get(port, "published"), i, published)
+	{
+		size_t used = strlen(text);
+		const char *ip = cli_member(published, "host_ip");
+		bool is_ipv6 = strchr(ip, ':');
+		(void)snprintf( // What does not fit is left out; --json has all.
+			text + used,
+			sizeof(text) - used,
+			"%s%s%s%s%s%" JSON_INTEGER_FORMAT "->%" JSON_INTEGER_FORMAT "/%s",
+			used ? "," : "",
+			is_ipv6 ? "[" : "",
+			ip,
+			is_ipv6 ? "]" : "",
+			ip[0] ? ":" : "",
+			json_integer_value(json_object_get(published, "host_port")),
+			json_integer_value(json_object_get(published, "container_port")),
+			cli_member(published, "proto")
+		);
+	}
+	table_add(table, text);
+}
+
+// Where the port's user finds it: a socket, an interface and its namespace, or a device and its VLAN.
+static void add_place(struct table *table, json_t *port)
+{
+	const char *path = cli_member(port, "socket");
+	const char *device = cli_member(port, "device");
+	const char *netns = cli_member(port, "netns");
+	json_int_t vlan = json_integer_value(json_object_get(port, "vlan"));
+	if (strcmp(cli_member(port, "attach"), "kernel") == 0)
+		table_addf(
+			table,
+			"%s%s%s",
+			cli_member(port, "interface"),
+			netns[0] ? " in " : "",
+			netns
+		);
+	else if (device[0] && vlan)
+		table_addf(table, "%s vlan %" JSON_INTEGER_FORMAT, device, vlan);
+	else if (device[0])
+		table_add(table, device);
+	else
+		table_add(table, path[0] ? path : cli_member(port, "connect"));
+}
+
+static void add_row(struct table *table, json_t *port)
+{
+	table_add(table, cli_member(port, "name"));
+	table_add(table, cli_member(port, "network"));
+	table_add(table, cli_member(port, "attach"));
+	add_owner(table, port);
+	table_add(table, cli_member(port, "mac"));
+	add_addresses(table, port);
+	if (strcmp(cli_member(port, "attach"), "kernel") == 0)
+		table_add(table, NULL); // The host's kernel has them.
+	else
+		table_addf(
+			table,
+			"%" JSON_INTEGER_FORMAT,
+			json_integer_value(json_object_get(port, "queues"))
+		);
+	table_add(table, cli_member(port, "state"));
+	add_polling(table, port);
+	add_published(table, port);
+	add_place(table, port);
+}
+
+int port_ls(struct cli *cli, const struct cli_args *args)
+{
+	static const char *const titles[] = {
+		"NAME",
+		"NETWORK",
+		"ATTACH",
+		"OWNER",
+		"MAC",
+		"IP",
+		">QUEUES",
+		"STATE",
+		"CPUS",
+		"POLLING",
+		"PUBLISHED",
+		"AT",
+		NULL,
+	};
+	const char *network = cli_value(args, "network");
+	_cleanup_json_ json_t *answer = NULL;
+	json_t *port;
+	size_t i;
+
+	int r = network ? cli_call_name(cli, "GET", "/v1/ports?network=", network, &answer)
+			: cli_call(cli, "GET", "/v1/ports", NULL, &answer);
+	if (r)
+		return cli_fail(cli);
+	if (cli_value(args, "json"))
+		return cli_print_json(cli, answer);
+	_cleanup_table_ struct table *table = table_new(titles);
+	json_array_foreach(json_object_get(answer, "ports"), i, port)
+	{
+		if (table)
+			add_row(table, port);
+	}
+	return cli_print_table(cli, table);
+}
