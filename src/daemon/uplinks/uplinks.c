@@ -3,6 +3,7 @@
 #include "daemon/uplinks/uplinks.h"
 
 #include <errno.h>
+#include <stddef.h>
 
 int uplinks_new(
 	const struct uplinks_config *config,
