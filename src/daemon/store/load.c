@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Reads all rows. Under the service's lock.
+#include "daemon/store/internal.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+static void column_limits(sqlite3_stmt *stmt, int first, struct port_limits *ret_limits)
+{
+	for (int i = 0; i < PORT_LIMITS_COUNT; i++) {
+		char *at = (char *)ret_limits + port_limits_fields[i].offset;
+		*(uint64_t *)at = (uint64_t)sqlite3_column_int64(stmt, first + i);
+	}
+}
+
+// Copies a column's text; NULL is empty. Our own rows fit; a cut one comes of a damaged file.
+static void column_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
+{
+	const unsigned char *text = sqlite3_column_text(stmt, column);
+	(void)snprintf(ret_text, size, "%s", text ? (const char *)text : "");
+}
+
+#define COLUMN(stmt, column, member) column_text(stmt, column, member, sizeof(member))
+
+struct loader {
+	const struct store_visit *visit;
+	void *arg;
+};
+
+static int load_network(const struct loader *loader, sqlite3_stmt *stmt)
+{
+	struct network_info info = {
+		.id = (uint32_t)sqlite3_column_int64(stmt, 0),
+		.spec.mtu = (uint32_t)sqlite3_column_int64(stmt, 4),
+		.spec.docker = sqlite3_column_int(stmt, 5) != 0,
+		.created = sqlite3_column_int64(stmt, 7),
+	};
+	COLUMN(stmt, 1, info.spec.name);
+	COLUMN(stmt, 2, info.spec.subnet);
+	COLUMN(stmt, 3, info.spec.gateway);
+	COLUMN(stmt, 6, info.spec.docker_id);
+	return loader->visit->network(
+		loader->arg, &info, (enum store_state)sqlite3_column_int(stmt, 8)
+	);
+}
+
+static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
+{
+	struct port_info info = {
+		.id = (uint32_t)sqlite3_column_int64(stmt, 0),
+		.spec.queues = (uint16_t)sqlite3_column_int(stmt, 6),
+		.spec.learning = sqlite3_column_int(stmt, 7) != 0,
+		.spec.index = (uint16_t)sqlite3_column_int(stmt, 11),
+		.sandbox_seen = sqlite3_column_int(stmt, 13) != 0,
+		.created = sqlite3_column_int64(stmt, 14),
+		.spec.no_offloads = sqlite3_column_int(stmt, 16) != 0,
+	};
+	char mac[MAC_TEXT_SIZE];
+	COLUMN(stmt, 1, info.spec.name);
+	COLUMN(stmt, 3, info.spec.attach);
+	COLUMN(stmt, 4, mac);
+	COLUMN(stmt, 5, info.spec.ip);
+	COLUMN(stmt, 8, info.spec.connect);
+	COLUMN(stmt, 9, info.spec.endpoint_id);
+	COLUMN(stmt, 10, info.spec.key);
+	COLUMN(stmt, 12, info.sandbox);
+	column_limits(stmt, 17, &info.spec.limits);
+	if (mac_parse(mac, info.spec.mac))
+		return -EILSEQ;
+	return loader->visit->port(
+		loader->arg,
+		(uint32_t)sqlite3_column_int64(stmt, 2),
+		&info,
+		(enum store_state)sqlite3_column_int(stmt, 15)
+	);
+}
+
+static int load_container(const struct loader *loader, sqlite3_stmt *stmt)
+{
+	struct container_info info = {.created = sqlite3_column_int64(stmt, 1)};
+	COLUMN(stmt, 0, info.key);
+	return loader->visit->container(loader->arg, &info);
+}
+
+static int load_rows(
+	struct store *s,
+	const char *sql,
+	int (*load)(const struct loader *, sqlite3_stmt *),
+	const struct loader *loader,
+	struct rwy_err *err
+)
+{
+	sqlite3_stmt *stmt = NULL;
+	int r = 0;
+	int rc = sqlite3_prepare_v2(s->db, sql, -1, &stmt, NULL);
+	while (rc == SQLITE_OK || rc == SQLITE_ROW) {
+		rc = sqlite3_step(stmt);
+		if (rc == SQLITE_ROW)
+			r = load(loader, stmt);
+		if (r)
+			break;
+	}
+	if (!r && rc != SQLITE_DONE)
+		r = err_set(
+			err, store_code(rc), "cannot read the state: %s", sqlite3_errmsg(s->db)
+		);
+	else if (r)
+		err_set(err, r, "cannot read the state: a row makes no sense");
+	(void)sqlite3_finalize(stmt); // Repeats the step's failure.
+	return r;
+}
+
+int store_load(struct store *s, const struct store_visit *visit, void *arg, struct rwy_err *err)
+{
+	struct loader loader = {visit, arg};
+	int r = load_rows(
+		s,
+		"SELECT id, name, subnet, gateway, mtu, docker, docker_id, created, state"
+		" FROM networks ORDER BY id",
+		load_network,
+		&loader,
+		err
+	);
+	if (!r)
+		r = load_rows(
+			s,
+			"SELECT key, created FROM containers ORDER BY created, key",
+			load_container,
+			&loader,
+			err
+		);
+	if (!r)
+		r = load_rows(
+			s,
+			"SELECT id, name, network, attach, mac, ip, queues, learning, connect,"
+			" endpoint_id, container, place, sandbox, sandbox_seen, created, state,"
+			" no_offloads, " LIMIT_COLUMNS " FROM ports ORDER BY id",
+			load_port,
+			&loader,
+			err
+		);
+	return r;
+}
