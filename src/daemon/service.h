@@ -146,13 +146,13 @@ int service_network_bind(
 	const char *docker_id,
 	struct rwy_err *err
 );
-// Fills in the subnet and gateway that an engine's address management picked: those that are unset are set,
-// those that are set must agree (-EINVAL). -EEXIST: the subnet overlaps another network's. One call per family.
+// Fills in what an engine's address management picked: subnets, gateways, ip_range and aux of `given`. What is unset
+// here is set, what is set must agree (-EINVAL); the network's gateway port follows. -EEXIST: a subnet overlaps
+// another network's.
 int service_network_set_addresses(
 	struct daemon *d,
 	uint32_t id,
-	const char *subnet,
-	const char *gateway,
+	const struct network_spec *given,
 	struct rwy_err *err
 );
 int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err);

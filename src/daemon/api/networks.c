@@ -16,6 +16,14 @@ struct network_body {
 		     8]; // Room for names that are too long, which get a message of their own.
 	char subnet[ADDR_TEXT_SIZE];
 	char gateway[ADDR_TEXT_SIZE];
+	char subnet6[ADDR_TEXT_SIZE];
+	char gateway6[ADDR_TEXT_SIZE];
+	char ip_range[ADDR_TEXT_SIZE];
+	bool internal;
+	bool proxy_neighbors;
+	bool gateway_port;
+	uint16_t vlan;
+	char uplink[PATH_TEXT_SIZE];
 	int32_t mtu; // Signed, so that what is out of range gets the range's message.
 	char driver[16];
 	bool docker;
@@ -25,6 +33,14 @@ static const struct field network_fields[] = {
 	FIELD(struct network_body, name, FIELD_STR, FIELD_REQUIRED),
 	FIELD(struct network_body, subnet, FIELD_STR, 0),
 	FIELD(struct network_body, gateway, FIELD_STR, 0),
+	FIELD(struct network_body, subnet6, FIELD_STR, 0),
+	FIELD(struct network_body, gateway6, FIELD_STR, 0),
+	FIELD(struct network_body, ip_range, FIELD_STR, 0),
+	FIELD(struct network_body, internal, FIELD_BOOL, 0),
+	FIELD(struct network_body, proxy_neighbors, FIELD_BOOL, 0),
+	FIELD(struct network_body, gateway_port, FIELD_BOOL, 0),
+	FIELD(struct network_body, vlan, FIELD_U16, 0),
+	FIELD(struct network_body, uplink, FIELD_STR, 0),
 	FIELD(struct network_body, mtu, FIELD_S32, 0),
 	FIELD(struct network_body, driver, FIELD_STR, 0),
 	FIELD(struct network_body, docker, FIELD_BOOL, 0),
@@ -50,16 +66,78 @@ int api_networks_list(
 	return json_object_set_new(reply, "networks", networks) ? -ENOMEM : 200;
 }
 
+// "aux", an object of any names, as "name=address,..".
+static int read_aux(json_t *aux, char ret_text[AUX_TEXT_SIZE], struct rwy_err *err)
+{
+	const char *name;
+	json_t *address;
+	size_t used = 0;
+	if (aux && !json_is_object(aux))
+		return err_set(err, -EINVAL, "'aux' must be an object");
+	json_object_foreach(aux, name, address)
+	{
+		const char *text = json_string_value(address);
+		if (!text || !name[0] || strpbrk(name, "=,") || strpbrk(text, "=,"))
+			return err_set(
+				err, -EINVAL, "auxiliary address '%.40s' is malformed", name
+			);
+		int size = snprintf(
+			ret_text + used,
+			AUX_TEXT_SIZE - used,
+			"%s%s=%s",
+			used ? "," : "",
+			name,
+			text
+		);
+		if (size < 0 || (size_t)size >= AUX_TEXT_SIZE - used)
+			return err_set(err, -EINVAL, "there are too many auxiliary addresses");
+		used += (size_t)size;
+	}
+	return 0;
+}
+
+static int decode_body(
+	const struct http_request *request,
+	struct network_body *body,
+	char ret_aux[AUX_TEXT_SIZE],
+	struct rwy_err *err
+)
+{
+	// Its names are the caller's, so it is no member that the table could have.
+	_cleanup_json_ json_t *rest = json_copy(request->body);
+	(void)json_object_del(rest, "aux"); // Absent: fine.
+	int r = fields_decode(rest, network_fields, FIELD_COUNT(network_fields), body, err);
+	return r ? r : read_aux(json_object_get(request->body, "aux"), ret_aux, err);
+}
+
+static void copy_body(const struct network_body *body, struct network_spec *spec)
+{
+	spec->docker = body->docker;
+	spec->internal = body->internal;
+	spec->proxy_neighbors = body->proxy_neighbors;
+	spec->no_gateway = !body->gateway_port;
+	spec->vlan = body->vlan;
+	// No MTU is below 1; 0 would mean the default.
+	spec->mtu = body->mtu > 0 ? (uint32_t)body->mtu : 1;
+	(void)memcpy(spec->name, body->name, NAME_SIZE);
+	(void)memcpy(spec->subnet, body->subnet, ADDR_TEXT_SIZE);
+	(void)memcpy(spec->gateway, body->gateway, ADDR_TEXT_SIZE);
+	(void)memcpy(spec->subnet6, body->subnet6, ADDR_TEXT_SIZE);
+	(void)memcpy(spec->gateway6, body->gateway6, ADDR_TEXT_SIZE);
+	(void)memcpy(spec->ip_range, body->ip_range, ADDR_TEXT_SIZE);
+	(void)memcpy(spec->uplink, body->uplink, PATH_TEXT_SIZE);
+}
+
 static int read_spec(
 	const struct http_request *request,
 	struct network_spec *ret_spec,
 	struct rwy_err *err
 )
 {
-	struct network_body body = {.driver = "switch", .docker = true, .mtu = 1500};
-	int r = fields_decode(
-		request->body, network_fields, FIELD_COUNT(network_fields), &body, err
-	);
+	struct network_body body = {
+		.driver = "switch", .docker = true, .mtu = 1500, .gateway_port = true};
+	struct network_spec spec = {0};
+	int r = decode_body(request, &body, spec.aux, err);
 	if (r)
 		return err_prefix(err, "cannot create network: ");
 	if (strlen(body.name) >= NAME_SIZE)
@@ -79,12 +157,8 @@ static int read_spec(
 			body.driver);
 		return err_hint(err, "use switch");
 	}
-	*ret_spec = (struct network_spec){.docker = body.docker};
-	// No MTU is below 1; 0 would mean the default.
-	ret_spec->mtu = body.mtu > 0 ? (uint32_t)body.mtu : 1;
-	(void)memcpy(ret_spec->name, body.name, NAME_SIZE);
-	(void)memcpy(ret_spec->subnet, body.subnet, ADDR_TEXT_SIZE);
-	(void)memcpy(ret_spec->gateway, body.gateway, ADDR_TEXT_SIZE);
+	copy_body(&body, &spec);
+	*ret_spec = spec;
 	return 0;
 }
 

@@ -9,6 +9,7 @@
 // The caller's; NULL without memory.
 json_t *api_network_json(const struct network_info *info);
 json_t *api_port_json(const struct port_info *info);
+json_t *api_published_json(const struct port_publish *list, size_t count);
 
 #define API_TIME_SIZE 24
 // Seconds since the epoch as "2026-01-31T12:00:00Z".

@@ -4,6 +4,7 @@
 #include "daemon/api/handlers.h"
 #include "daemon/api/objects.h"
 #include "daemon/core/stats.h"
+#include "daemon/model/spec.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -22,6 +23,12 @@ struct port_body {
 	bool offloads;
 	struct port_limits limits;
 	char connect[PATH_TEXT_SIZE];
+	char ip6[ADDR_TEXT_SIZE];
+	bool pin_address;
+	char netns[PATH_TEXT_SIZE];
+	char interface[NAME_SIZE]; // As name: its length gets a message of its own.
+	char device[PATH_TEXT_SIZE];
+	uint16_t vlan;
 };
 
 static const struct field port_fields[] = {
@@ -35,19 +42,38 @@ static const struct field port_fields[] = {
 	FIELD(struct port_body, offloads, FIELD_BOOL, 0),
 	FIELD_STRUCT(struct port_body, limits, port_limits_fields),
 	FIELD(struct port_body, connect, FIELD_STR, 0),
+	FIELD(struct port_body, ip6, FIELD_STR, 0),
+	FIELD(struct port_body, pin_address, FIELD_BOOL, 0),
+	FIELD(struct port_body, netns, FIELD_STR, 0),
+	FIELD(struct port_body, interface, FIELD_STR, 0),
+	FIELD(struct port_body, device, FIELD_STR, 0),
+	FIELD(struct port_body, vlan, FIELD_U16, 0),
 };
 
 struct port_listing {
+	struct daemon *daemon;
 	const char *network; // NULL: all.
 	json_t *ports;
 };
+
+// Under the lock. Out of memory: parts are missing.
+static json_t *port_json(struct daemon *d, const struct port_info *info)
+{
+	struct port_publish published[PUBLISH_MAX];
+	json_t *object = api_port_json(info);
+	size_t count = service_port_published(d, info->id, published, PUBLISH_MAX);
+	if (object && count)
+		(void
+		)json_object_set_new(object, "published", api_published_json(published, count));
+	return object;
+}
 
 static void list_port(void *arg, const struct port_info *info)
 {
 	const struct port_listing *listing = arg;
 	if (!listing->network || strcmp(info->spec.network, listing->network) == 0)
 		// Out of memory: one is missing.
-		(void)json_array_append_new(listing->ports, api_port_json(info));
+		(void)json_array_append_new(listing->ports, port_json(listing->daemon, info));
 }
 
 int api_ports_list(
@@ -58,7 +84,8 @@ int api_ports_list(
 )
 {
 	struct api *api = ctx;
-	struct port_listing listing = {http_request_query(request, "network"), json_array()};
+	struct port_listing listing = {
+		api->daemon, http_request_query(request, "network"), json_array()};
 	struct network_info network;
 	int r = 0;
 	service_lock(api->daemon);
@@ -75,6 +102,41 @@ int api_ports_list(
 		return r;
 	}
 	return json_object_set_new(reply, "ports", listing.ports) ? -ENOMEM : 200;
+}
+
+// A process stands for its namespace.
+static void copy_netns(const char *text, char ret_path[PATH_TEXT_SIZE])
+{
+	if (text[0] && strspn(text, "0123456789") == strlen(text))
+		(void)snprintf(ret_path, PATH_TEXT_SIZE, "/proc/%.20s/ns/net", text); // Fits.
+	else
+		(void)memcpy(ret_path, text, PATH_TEXT_SIZE);
+}
+
+static int copy_body(const struct port_body *body, struct port_spec *ret_spec, struct rwy_err *err)
+{
+	struct port_spec spec = {
+		.queues = body->queues,
+		.learning = body->learning,
+		.no_offloads = !body->offloads,
+		.limits = body->limits,
+		.pin_address = body->pin_address,
+		.vlan = body->vlan,
+	};
+	if (body->interface[0] && model_check_ifname(body->interface, err))
+		return err_prefix(err, "cannot create port '%s': ", body->name);
+	(void)memcpy(spec.name, body->name, NAME_SIZE);
+	(void)memcpy(spec.network, body->network, NAME_SIZE);
+	(void)memcpy(spec.attach, body->attach, sizeof(body->attach));
+	(void)memcpy(spec.mac, body->mac, MAC_SIZE);
+	(void)memcpy(spec.ip, body->ip, ADDR_TEXT_SIZE);
+	(void)memcpy(spec.ip6, body->ip6, ADDR_TEXT_SIZE);
+	(void)memcpy(spec.connect, body->connect, PATH_TEXT_SIZE);
+	(void)memcpy(spec.ifname, body->interface, IFNAME_SIZE);
+	(void)memcpy(spec.device, body->device, PATH_TEXT_SIZE);
+	copy_netns(body->netns, spec.netns);
+	*ret_spec = spec;
+	return 0;
 }
 
 static int read_spec(
@@ -108,19 +170,7 @@ static int read_spec(
 		return err_set(
 			err, -EINVAL, "cannot create port '%s': 0 queues are too few", body.name
 		);
-	*ret_spec = (struct port_spec){
-		.queues = body.queues,
-		.learning = body.learning,
-		.no_offloads = !body.offloads,
-		.limits = body.limits,
-	};
-	(void)memcpy(ret_spec->name, body.name, NAME_SIZE);
-	(void)memcpy(ret_spec->network, body.network, NAME_SIZE);
-	(void)memcpy(ret_spec->attach, body.attach, sizeof(body.attach));
-	(void)memcpy(ret_spec->mac, body.mac, MAC_SIZE);
-	(void)memcpy(ret_spec->ip, body.ip, ADDR_TEXT_SIZE);
-	(void)memcpy(ret_spec->connect, body.connect, PATH_TEXT_SIZE);
-	return 0;
+	return copy_body(&body, ret_spec, err);
 }
 
 int api_ports_create(
@@ -150,7 +200,7 @@ int api_ports_get(void *ctx, const struct http_request *request, json_t *reply, 
 	struct port_info info;
 	service_lock(api->daemon);
 	int r = service_port_get(api->daemon, request->params[0], &info, err);
-	if (!r && json_object_update_new(reply, api_port_json(&info)))
+	if (!r && json_object_update_new(reply, port_json(api->daemon, &info)))
 		r = -ENOMEM;
 	// Without a switch the port is shown all the same, only its counters are not there.
 	if (!r)

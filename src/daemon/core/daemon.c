@@ -61,6 +61,20 @@ static int load_container(void *arg, const struct container_info *info)
 	return daemon_keep_container(arg, info) ? 0 : -ENOMEM;
 }
 
+static int load_published(void *arg, uint32_t port_id, const struct port_publish *publish)
+{
+	struct port *port = daemon_find_port_id(arg, port_id);
+	if (!port)
+		return -EILSEQ;
+	struct port_publish *list =
+		reallocarray(port->published, port->published_count + 1, sizeof(*port->published));
+	if (!list)
+		return -ENOMEM;
+	list[port->published_count++] = *publish;
+	port->published = list;
+	return 0;
+}
+
 // What was begun and not finished when ringwayd ended is undone (creating) or finished
 // (removing). The switch is brought in line afterwards, like all else.
 static int settle_rows(struct daemon *d, struct rwy_err *err)
@@ -123,7 +137,8 @@ static int make_places(struct daemon *d, struct rwy_err *err)
 
 static int load(struct daemon *d, struct rwy_err *err)
 {
-	static const struct store_visit visit = {load_network, load_port, load_container};
+	static const struct store_visit visit = {
+		load_network, load_port, load_container, load_published};
 	int r = store_load(d->store, &visit, d, err);
 	if (!r)
 		r = settle_rows(d, err);

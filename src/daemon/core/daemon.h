@@ -25,6 +25,8 @@ struct port {
 	struct port_info info; // Of network, gateway and mtu, port_fill() knows the truth.
 	struct network *network;
 	enum store_state state;
+	struct port_publish *published; // In order of place; NULL: none.
+	size_t published_count;
 	int listener;	       // -1 for a port that connects.
 	uint64_t accept_at_ms; // The listener rests until then; 0: it is watched.
 	bool refusal_logged;   // Since the last connection that was taken.

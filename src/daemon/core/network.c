@@ -189,11 +189,50 @@ static bool same_address(const char *a, const char *b)
 		x.prefix == y.prefix;
 }
 
+// What an engine's address management picks.
+static const struct {
+	const char *what;
+	size_t offset, size;
+} picked[] = {
+	{"subnet", offsetof(struct network_spec, subnet), ADDR_TEXT_SIZE},
+	{"gateway", offsetof(struct network_spec, gateway), ADDR_TEXT_SIZE},
+	{"IPv6 subnet", offsetof(struct network_spec, subnet6), ADDR_TEXT_SIZE},
+	{"IPv6 gateway", offsetof(struct network_spec, gateway6), ADDR_TEXT_SIZE},
+	{"address range", offsetof(struct network_spec, ip_range), ADDR_TEXT_SIZE},
+	{"auxiliary addresses", offsetof(struct network_spec, aux), AUX_TEXT_SIZE},
+};
+
+// Takes what is given where nothing is set.
+static int take_picked(
+	struct network_spec *spec,
+	const struct network_spec *given,
+	struct rwy_err *err
+)
+{
+	for (size_t i = 0; i < sizeof(picked) / sizeof(picked[0]); i++) {
+		char *have = (char *)spec + picked[i].offset;
+		const char *text = (const char *)given + picked[i].offset;
+		if (!text[0] || strcmp(have, text) == 0 || same_address(have, text))
+			continue;
+		if (have[0])
+			return err_set(
+				err,
+				-EINVAL,
+				"network '%s' has %s %s, not %.80s",
+				spec->name,
+				picked[i].what,
+				have,
+				text
+			);
+		(void)memcpy(have, text, picked[i].size);
+	}
+	return 0;
+}
+
 int service_network_set_addresses(
 	struct daemon *d,
 	uint32_t id,
-	const char *subnet,
-	const char *gateway,
+	const struct network_spec *given,
 	struct rwy_err *err
 )
 {
@@ -201,26 +240,14 @@ int service_network_set_addresses(
 	if (!network)
 		return -ENOENT;
 	struct network_info info = network->info;
-	struct network_spec *spec = &info.spec;
-	if ((spec->subnet[0] && subnet[0] && !same_address(spec->subnet, subnet)) ||
-	    (spec->gateway[0] && gateway[0] && !same_address(spec->gateway, gateway)))
-		return err_set(
-			err,
-			-EINVAL,
-			"network '%s' has subnet %s and gateway %s, not %.49s and %.49s",
-			spec->name,
-			spec->subnet,
-			spec->gateway[0] ? spec->gateway : "none",
-			subnet,
-			gateway
-		);
-	if (!spec->subnet[0])
-		(void)snprintf(spec->subnet, sizeof(spec->subnet), "%s", subnet); // Cut: malformed.
-	if (!spec->gateway[0])
-		(void)snprintf(spec->gateway, sizeof(spec->gateway), "%s", gateway);
-	int r = model_check_network(spec, err);
+	struct network_spec sorted = *given;
+	int r = model_sort_network(&sorted, err);
 	if (!r)
-		r = find_overlap(d, spec, id, err);
+		r = take_picked(&info.spec, &sorted, err);
+	if (!r)
+		r = model_check_network(&info.spec, err);
+	if (!r)
+		r = find_overlap(d, &info.spec, id, err);
 	return r ? r : change(d, network, &info, err);
 }
 

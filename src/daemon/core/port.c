@@ -17,7 +17,9 @@ void port_fill(const struct port *port, struct port_info *ret_info)
 	*ret_info = port->info;
 	(void)memcpy(ret_info->spec.network, spec->name, sizeof(spec->name));
 	(void)memcpy(ret_info->gateway, spec->gateway, sizeof(spec->gateway));
+	(void)memcpy(ret_info->gateway6, spec->gateway6, sizeof(spec->gateway6));
 	ret_info->mtu = spec->mtu;
+	ret_info->internal = spec->internal;
 }
 
 void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char ret_socket[16])
@@ -108,8 +110,9 @@ static int remove_forgotten(
 	while (port) {
 		struct port *next = TAILQ_NEXT(port, entry);
 		const struct port_spec *old = &port->info.spec;
-		bool same_ip =
-			port->network == network && spec->ip[0] && strcmp(old->ip, spec->ip) == 0;
+		bool same_ip = (spec->ip[0] && strcmp(old->ip, spec->ip) == 0) ||
+			(spec->ip6[0] && strcmp(old->ip6, spec->ip6) == 0);
+		same_ip = same_ip && port->network == network;
 		if (old->endpoint_id[0] && (same_ip || same_place(spec, old))) {
 			log_info(
 				"port '%s' was forgotten by Docker: '%s' takes its place",
@@ -210,6 +213,13 @@ static int check_new(
 	if (!network)
 		return no_network(spec, err);
 	int r = model_check_port(spec, &network->info.spec, err);
+	if (!r && strcmp(spec->attach, "vhost") != 0)
+		r =
+			err_set(err,
+				-EOPNOTSUPP,
+				"cannot create port '%s': this ringwayd makes no %s ports",
+				spec->name,
+				spec->attach);
 	if (!r && spec->endpoint_id[0])
 		r = remove_forgotten(d, spec, network, err);
 	if (!r)

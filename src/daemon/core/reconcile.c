@@ -15,12 +15,20 @@
 
 #define DOUBT_CHECK_MS 1000
 
+static void fill_network(const struct network *network, struct wire_network *ret)
+{
+	*ret = (struct wire_network){
+		.network = network->info.id,
+		.mtu = network->info.spec.mtu,
+		.proxy_neighbors = network->info.spec.proxy_neighbors,
+	};
+	(void)memcpy(ret->name, network->info.spec.name, NAME_SIZE);
+}
+
 int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err)
 {
 	struct wire_msg *msg = link_msg(d->link, WIRE_NETWORK_ADD);
-	msg->args.network.network = network->info.id;
-	msg->args.network.mtu = network->info.spec.mtu;
-	(void)memcpy(msg->args.network.name, network->info.spec.name, NAME_SIZE);
+	fill_network(network, &msg->args.network);
 	return link_request(d->link, msg, err);
 }
 
@@ -85,11 +93,8 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 		plan_set_fini(&set);
 		return -ENOMEM;
 	}
-	TAILQ_FOREACH (network, &d->networks, entry) {
-		struct wire_network *to = &set.networks[set.network_count++];
-		to->network = network->info.id;
-		to->mtu = network->info.spec.mtu;
-	}
+	TAILQ_FOREACH (network, &d->networks, entry)
+		fill_network(network, &set.networks[set.network_count++]);
 	TAILQ_FOREACH (port, &d->ports, entry)
 		fill_port(port, &set.ports[set.port_count++]);
 	*ret_set = set;

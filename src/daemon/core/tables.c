@@ -82,7 +82,8 @@ struct port *daemon_keep_port(
 	port->network = network;
 	port->state = state;
 	port->listener = -1;
-	network->info.ports++;
+	if (!info->spec.of_network)
+		network->info.ports++;
 	TAILQ_INSERT_TAIL(&d->ports, port, entry);
 	d->port_count++;
 	return port;
@@ -109,7 +110,9 @@ void daemon_drop_port(struct daemon *d, struct port *port)
 {
 	TAILQ_REMOVE(&d->ports, port, entry);
 	d->port_count--;
-	port->network->info.ports--;
+	if (!port->info.spec.of_network)
+		port->network->info.ports--;
+	free(port->published);
 	free(port);
 }
 

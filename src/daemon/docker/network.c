@@ -40,10 +40,11 @@ static int bind_row(
 			network->mtu
 		);
 	int r = 0;
+	struct network_spec given = {0};
+	memcpy(given.subnet, network->subnet, sizeof(given.subnet));
+	memcpy(given.gateway, network->gateway, sizeof(given.gateway));
 	if (network->subnet[0])
-		r = service_network_set_addresses(
-			docker->daemon, row->id, network->subnet, network->gateway, err
-		);
+		r = service_network_set_addresses(docker->daemon, row->id, &given, err);
 	return r ? r : service_network_bind(docker->daemon, row->id, "", true, network->id, err);
 }
 

@@ -35,7 +35,8 @@ static const struct wire_port *find_port(const struct plan_set *set, uint32_t id
 static bool network_stays(const struct wire_network *network, const struct plan_set *other)
 {
 	const struct wire_network *twin = find_network(other, network->network);
-	return twin && twin->mtu == network->mtu;
+	return twin && twin->mtu == network->mtu &&
+		twin->proxy_neighbors == network->proxy_neighbors;
 }
 
 static bool port_stays(

@@ -34,11 +34,20 @@ static int load_network(const struct loader *loader, sqlite3_stmt *stmt)
 		.spec.mtu = (uint32_t)sqlite3_column_int64(stmt, 4),
 		.spec.docker = sqlite3_column_int(stmt, 5) != 0,
 		.created = sqlite3_column_int64(stmt, 7),
+		.spec.internal = sqlite3_column_int(stmt, 13) != 0,
+		.spec.proxy_neighbors = sqlite3_column_int(stmt, 14) != 0,
+		.spec.no_gateway = sqlite3_column_int(stmt, 15) != 0,
+		.spec.vlan = (uint16_t)sqlite3_column_int(stmt, 16),
 	};
 	COLUMN(stmt, 1, info.spec.name);
 	COLUMN(stmt, 2, info.spec.subnet);
 	COLUMN(stmt, 3, info.spec.gateway);
 	COLUMN(stmt, 6, info.spec.docker_id);
+	COLUMN(stmt, 9, info.spec.subnet6);
+	COLUMN(stmt, 10, info.spec.gateway6);
+	COLUMN(stmt, 11, info.spec.ip_range);
+	COLUMN(stmt, 12, info.spec.aux);
+	COLUMN(stmt, 17, info.spec.uplink);
 	return loader->visit->network(
 		loader->arg, &info, (enum store_state)sqlite3_column_int(stmt, 8)
 	);
@@ -54,6 +63,9 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 		.sandbox_seen = sqlite3_column_int(stmt, 13) != 0,
 		.created = sqlite3_column_int64(stmt, 14),
 		.spec.no_offloads = sqlite3_column_int(stmt, 16) != 0,
+		.spec.pin_address = sqlite3_column_int(stmt, 18) != 0,
+		.spec.of_network = sqlite3_column_int(stmt, 19) != 0,
+		.spec.vlan = (uint16_t)sqlite3_column_int(stmt, 23),
 	};
 	char mac[MAC_TEXT_SIZE];
 	COLUMN(stmt, 1, info.spec.name);
@@ -64,7 +76,11 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 	COLUMN(stmt, 9, info.spec.endpoint_id);
 	COLUMN(stmt, 10, info.spec.key);
 	COLUMN(stmt, 12, info.sandbox);
-	column_limits(stmt, 17, &info.spec.limits);
+	COLUMN(stmt, 17, info.spec.ip6);
+	COLUMN(stmt, 20, info.spec.netns);
+	COLUMN(stmt, 21, info.spec.ifname);
+	COLUMN(stmt, 22, info.spec.device);
+	column_limits(stmt, 24, &info.spec.limits);
 	if (mac_parse(mac, info.spec.mac))
 		return -EILSEQ;
 	return loader->visit->port(
@@ -80,6 +96,21 @@ static int load_container(const struct loader *loader, sqlite3_stmt *stmt)
 	struct container_info info = {.created = sqlite3_column_int64(stmt, 1)};
 	COLUMN(stmt, 0, info.key);
 	return loader->visit->container(loader->arg, &info);
+}
+
+static int load_published(const struct loader *loader, sqlite3_stmt *stmt)
+{
+	struct port_publish publish = {
+		.proto = (uint8_t)sqlite3_column_int(stmt, 1),
+		.host_port = (uint16_t)sqlite3_column_int(stmt, 3),
+		.host_port_end = (uint16_t)sqlite3_column_int(stmt, 4),
+		.container_port = (uint16_t)sqlite3_column_int(stmt, 5),
+		.bound = (uint16_t)sqlite3_column_int(stmt, 6),
+	};
+	COLUMN(stmt, 2, publish.host_ip);
+	return loader->visit->published(
+		loader->arg, (uint32_t)sqlite3_column_int64(stmt, 0), &publish
+	);
 }
 
 static int load_rows(
@@ -115,7 +146,8 @@ int store_load(struct store *s, const struct store_visit *visit, void *arg, stru
 	struct loader loader = {visit, arg};
 	int r = load_rows(
 		s,
-		"SELECT id, name, subnet, gateway, mtu, docker, docker_id, created, state"
+		"SELECT id, name, subnet, gateway, mtu, docker, docker_id, created, state, subnet6,"
+		" gateway6, ip_range, aux, internal, proxy_neighbors, no_gateway, vlan, uplink"
 		" FROM networks ORDER BY id",
 		load_network,
 		&loader,
@@ -134,8 +166,18 @@ int store_load(struct store *s, const struct store_visit *visit, void *arg, stru
 			s,
 			"SELECT id, name, network, attach, mac, ip, queues, learning, connect,"
 			" endpoint_id, container, place, sandbox, sandbox_seen, created, state,"
-			" no_offloads, " LIMIT_COLUMNS " FROM ports ORDER BY id",
+			" no_offloads, ip6, pin_address, of_network, netns, ifname, device, vlan,"
+			" " LIMIT_COLUMNS " FROM ports ORDER BY id",
 			load_port,
+			&loader,
+			err
+		);
+	if (!r)
+		r = load_rows(
+			s,
+			"SELECT port, proto, host_ip, host_port, host_port_end, container_port, bound"
+			" FROM published ORDER BY port, place",
+			load_published,
 			&loader,
 			err
 		);

@@ -39,6 +39,32 @@ const char *const store_migrations[] = {
 	"ALTER TABLE ports ADD COLUMN tx_frame_burst INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ports ADD COLUMN flood_fps INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ports ADD COLUMN flood_burst INTEGER NOT NULL DEFAULT 0;",
+	// Kernel and ether ports, and a column for each family's addresses: IPv6 used to share IPv4's.
+	"ALTER TABLE networks ADD COLUMN subnet6 TEXT;"
+	"ALTER TABLE networks ADD COLUMN gateway6 TEXT;"
+	"ALTER TABLE networks ADD COLUMN ip_range TEXT;"
+	"ALTER TABLE networks ADD COLUMN aux TEXT;"
+	"ALTER TABLE networks ADD COLUMN internal INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE networks ADD COLUMN proxy_neighbors INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE networks ADD COLUMN no_gateway INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE networks ADD COLUMN vlan INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE networks ADD COLUMN uplink TEXT;"
+	"UPDATE networks SET subnet6 = subnet, gateway6 = gateway, subnet = NULL, gateway = NULL"
+	"  WHERE instr(subnet, ':');"
+	"ALTER TABLE ports ADD COLUMN ip6 TEXT;"
+	"ALTER TABLE ports ADD COLUMN pin_address INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN of_network INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN netns TEXT;"
+	"ALTER TABLE ports ADD COLUMN ifname TEXT;"
+	"ALTER TABLE ports ADD COLUMN device TEXT;"
+	"ALTER TABLE ports ADD COLUMN vlan INTEGER NOT NULL DEFAULT 0;"
+	"UPDATE ports SET ip6 = ip, ip = NULL WHERE instr(ip, ':');"
+	"CREATE TABLE published ("
+	"  port INTEGER NOT NULL REFERENCES ports(id) ON DELETE CASCADE,"
+	"  place INTEGER NOT NULL, proto INTEGER NOT NULL, host_ip TEXT,"
+	"  host_port INTEGER NOT NULL, host_port_end INTEGER NOT NULL,"
+	"  container_port INTEGER NOT NULL, bound INTEGER NOT NULL,"
+	"  PRIMARY KEY (port, place)) WITHOUT ROWID;",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -8,15 +8,25 @@ int store_network_insert(struct store *s, struct network_info *info, struct rwy_
 	int r = store_run(
 		s,
 		err,
-		"INSERT INTO networks (name, subnet, gateway, mtu, docker, docker_id, created, state)"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-		"tssiisii",
+		"INSERT INTO networks (name, subnet, gateway, subnet6, gateway6, ip_range, aux, mtu,"
+		" docker, docker_id, internal, proxy_neighbors, no_gateway, vlan, uplink, created,"
+		" state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"tssssssiisiiiisii",
 		spec->name,
 		spec->subnet,
 		spec->gateway,
+		spec->subnet6,
+		spec->gateway6,
+		spec->ip_range,
+		spec->aux,
 		(int64_t)spec->mtu,
 		(int64_t)spec->docker,
 		spec->docker_id,
+		(int64_t)spec->internal,
+		(int64_t)spec->proxy_neighbors,
+		(int64_t)spec->no_gateway,
+		(int64_t)spec->vlan,
+		spec->uplink,
 		info->created,
 		(int64_t)STORE_CREATING
 	);
@@ -36,12 +46,16 @@ int store_network_update(
 	return store_run(
 		s,
 		err,
-		"UPDATE networks SET name = ?, subnet = ?, gateway = ?, docker = ?, docker_id = ?,"
-		" state = ? WHERE id = ?",
-		"tssisii",
+		"UPDATE networks SET name = ?, subnet = ?, gateway = ?, subnet6 = ?, gateway6 = ?,"
+		" ip_range = ?, aux = ?, docker = ?, docker_id = ?, state = ? WHERE id = ?",
+		"tssssssisii",
 		spec->name,
 		spec->subnet,
 		spec->gateway,
+		spec->subnet6,
+		spec->gateway6,
+		spec->ip_range,
+		spec->aux,
 		(int64_t)spec->docker,
 		spec->docker_id,
 		(int64_t)state,
@@ -68,10 +82,11 @@ int store_port_insert(
 		s,
 		err,
 		"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, connect,"
-		" endpoint_id, container, place, sandbox_seen, created, state, no_offloads,"
-		" " LIMIT_COLUMNS ")"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, " LIMIT_VALUES ")",
-		"tittsiisssiiiil",
+		" endpoint_id, container, place, sandbox_seen, created, state, no_offloads, ip6,"
+		" pin_address, of_network, netns, ifname, device, vlan, " LIMIT_COLUMNS ")"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" " LIMIT_VALUES ")",
+		"tittsiisssiiiisiisssil",
 		spec->name,
 		(int64_t)network,
 		spec->attach,
@@ -86,6 +101,13 @@ int store_port_insert(
 		info->created,
 		(int64_t)STORE_CREATING,
 		(int64_t)spec->no_offloads,
+		spec->ip6,
+		(int64_t)spec->pin_address,
+		(int64_t)spec->of_network,
+		spec->netns,
+		spec->ifname,
+		spec->device,
+		(int64_t)spec->vlan,
 		&spec->limits
 	);
 	if (!r)
@@ -134,6 +156,57 @@ int store_port_set_sandbox(
 		(int64_t)seen,
 		(int64_t)id
 	);
+}
+
+int store_port_set_name(struct store *s, uint32_t id, const char *name, struct rwy_err *err)
+{
+	return store_run(s, err, "UPDATE ports SET name = ? WHERE id = ?", "ti", name, (int64_t)id);
+}
+
+static int insert_published(
+	struct store *s,
+	uint32_t port,
+	size_t place,
+	const struct port_publish *publish,
+	struct rwy_err *err
+)
+{
+	return store_run(
+		s,
+		err,
+		"INSERT INTO published (port, place, proto, host_ip, host_port, host_port_end,"
+		" container_port, bound) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+		"iiisiiii",
+		(int64_t)port,
+		(int64_t)place,
+		(int64_t)publish->proto,
+		publish->host_ip,
+		(int64_t)publish->host_port,
+		(int64_t)publish->host_port_end,
+		(int64_t)publish->container_port,
+		(int64_t)publish->bound
+	);
+}
+
+int store_port_set_published(
+	struct store *s,
+	uint32_t id,
+	const struct port_publish *list,
+	size_t count,
+	struct rwy_err *err
+)
+{
+	int r = store_run(s, err, "BEGIN IMMEDIATE", "");
+	if (r)
+		return r;
+	r = store_run(s, err, "DELETE FROM published WHERE port = ?", "i", (int64_t)id);
+	for (size_t i = 0; !r && i < count; i++)
+		r = insert_published(s, id, i, &list[i], err);
+	if (!r)
+		r = store_run(s, err, "COMMIT", "");
+	if (r)
+		(void)store_run(s, NULL, "ROLLBACK", ""); // The first failure counts.
+	return r;
 }
 
 int store_port_delete(struct store *s, uint32_t id, struct rwy_err *err)

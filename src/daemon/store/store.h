@@ -56,6 +56,15 @@ int store_port_set_sandbox(
 	bool seen,
 	struct rwy_err *err
 );
+int store_port_set_name(struct store *s, uint32_t id, const char *name, struct rwy_err *err);
+// Replaces what is published of the port, in one transaction. A port that is deleted takes its own along.
+int store_port_set_published(
+	struct store *s,
+	uint32_t id,
+	const struct port_publish *list,
+	size_t count,
+	struct rwy_err *err
+);
 int store_port_delete(struct store *s, uint32_t id, struct rwy_err *err);
 
 int store_container_insert(struct store *s, const struct container_info *info, struct rwy_err *err);
@@ -67,5 +76,7 @@ struct store_visit {
 	int (*port
 	)(void *arg, uint32_t network, const struct port_info *info, enum store_state state);
 	int (*container)(void *arg, const struct container_info *info);
+	int (*published
+	)(void *arg, uint32_t port, const struct port_publish *publish); // After all ports.
 };
 int store_load(struct store *s, const struct store_visit *visit, void *arg, struct rwy_err *err);

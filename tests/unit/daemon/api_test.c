@@ -90,6 +90,37 @@ static const struct {
 	 "{\"name\":\"q\",\"network\":\"n\",\"attach\":\"vhost\",\"limits\":{\"rx_burst\":1}}",
 	 400,
 	 "cannot create port 'q': a burst (rx_burst) has no rate"},
+	{"POST /v1/networks", "{\"name\":\"x\",\"vlan\":4095}", 400, "VLAN 4095 is out of range"},
+	{"POST /v1/networks", "{\"name\":\"x\",\"aux\":7}", 400, "'aux' must be an object"},
+	{"POST /v1/networks",
+	 "{\"name\":\"x\",\"subnet\":\"10.1.0.0/24\",\"aux\":{\"a\":\"10.2.0.1\"}}",
+	 400,
+	 "auxiliary address 'a=10.2.0.1' is not inside a subnet"},
+	{"POST /v1/networks",
+	 "{\"name\":\"x\",\"aux\":{\"a,b\":\"10.2.0.1\"}}",
+	 400,
+	 "auxiliary address 'a,b' is malformed"},
+	{"POST /v1/networks",
+	 "{\"name\":\"x\",\"subnet6\":\"10.1.0.0/24\"}",
+	 400,
+	 "IPv6 subnet '10.1.0.0/24' is malformed"},
+	{"POST /v1/ports",
+	 "{\"name\":\"q\",\"network\":\"n\",\"attach\":\"vhost\",\"ip\":\"fd00::2\"}",
+	 400,
+	 "address fd00::2 is no host's address of subnet 10.0.0.0/24"},
+	{"POST /v1/ports",
+	 "{\"name\":\"q\",\"network\":\"n\",\"attach\":\"vhost\",\"netns\":\"7\"}",
+	 400,
+	 "cannot create port 'q': a namespace: vhost ports have none"},
+	{"POST /v1/ports",
+	 "{\"name\":\"q\",\"network\":\"n\",\"attach\":\"kernel\",\"netns\":\"1\","
+	 "\"interface\":\"a-name-of-sixteen\"}",
+	 400,
+	 "'a-name-of-sixteen' is no interface's name"},
+	{"POST /v1/ports",
+	 "{\"name\":\"q\",\"network\":\"n\",\"attach\":\"ether\"}",
+	 400,
+	 "there is no device to attach to"},
 	{"PATCH /v1/ports/p", "{}", 400, "only 'limits' can be changed"},
 	{"PATCH /v1/ports/p",
 	 "{\"mac\":\"02:00:00:00:00:09\"}",
@@ -124,6 +155,35 @@ static void test_bad_input(void **state)
 	run_expect(&run, "GET /v1/networks/x", "", 404, "");
 	assert_false(run_has_file(&run, "run/ports/refuse"));
 	assert_false(run_has_file(&run, "run/ports/q"));
+}
+
+static void test_fields_of_networks(void **state)
+{
+	static const char body[] =
+		"{\"name\":\"six\",\"subnet\":\"FD00::/64\",\"gateway\":\"fd00::1\",\"internal\":true,"
+		"\"proxy_neighbors\":true,\"gateway_port\":false,\"vlan\":7,\"ip_range\":\"fd00::/80\","
+		"\"aux\":{\"a\":\"fd00::9\",\"b\":\"fd00::a\"}}";
+	static const char *const parts[] = {
+		"\"subnet6\":\"fd00::/64\"",
+		"\"gateway6\":\"fd00::1\"",
+		"\"internal\":true",
+		"\"proxy_neighbors\":true",
+		"\"gateway_port\":false",
+		"\"vlan\":7",
+		"\"ip_range\":\"fd00::/80\"",
+		"\"aux\":{\"a\":\"fd00::9\",\"b\":\"fd00::a\"}",
+	};
+	run_expect(&run, "POST /v1/networks", body, 201, parts[0]);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		run_expect(&run, "GET /v1/networks/six", "", 200, parts[i]);
+	run_expect(
+		&run,
+		"POST /v1/ports",
+		"{\"name\":\"p\",\"network\":\"six\",\"attach\":\"vhost\",\"ip\":\"fd00::2\"}",
+		201,
+		"\"ip6\":\"fd00::2/64\""
+	);
+	run_expect(&run, "GET /v1/ports/p", "", 200, "\"gateway6\":\"fd00::1\"");
 }
 
 static void test_stats(void **state)
@@ -196,6 +256,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_bad_input, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_fields_of_networks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port_shows_all, setup, teardown),
 	};

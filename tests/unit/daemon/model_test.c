@@ -109,8 +109,10 @@ static void test_network_good(void **state)
 	struct rwy_err err = {0};
 	struct network_spec spec = network("FD00::/64", "FD00::1", 0);
 	assert_int_equal(model_check_network(&spec, &err), 0);
-	assert_string_equal(spec.subnet, "fd00::/64");
-	assert_string_equal(spec.gateway, "fd00::1");
+	assert_string_equal(spec.subnet, "");
+	assert_string_equal(spec.gateway, "");
+	assert_string_equal(spec.subnet6, "fd00::/64");
+	assert_string_equal(spec.gateway6, "fd00::1");
 	assert_int_equal(spec.mtu, 1500);
 	spec = network("", "", 68);
 	assert_int_equal(model_check_network(&spec, &err), 0);
@@ -133,7 +135,9 @@ static void test_network_bad(void **state)
 		{"10.0.0.0/24", "10.0.1.1", 0, "gateway 10.0.1.1 is no host's address of subnet"},
 		{"10.0.0.0/24", "10.0.0.0", 0, "no host's address"},
 		{"10.0.0.0/24", "10.0.0.255", 0, "no host's address"},
-		{"10.0.0.0/24", "fd00::1", 0, "no host's address"},
+		{"10.0.0.0/24", "fd00::1", 0, "gateway 'fd00::1' has no subnet"},
+		{"fd00::/64", "10.0.0.1", 0, "gateway '10.0.0.1' has no subnet"},
+		{"fd00::/64", "", 1279, "MTU 1279 is too small for IPv6"},
 		{"10.0.0.0/24", "10.0.0.1/24", 0, "gateway '10.0.0.1/24' is malformed"},
 		{"", "10.0.0.1", 0, "no subnet"},
 		{"", "", 67, "MTU 67 is out of range"},
@@ -150,6 +154,54 @@ static void test_network_bad(void **state)
 	}
 }
 
+static void test_network_families(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec spec = network("10.0.0.0/24", "10.0.0.1", 1280);
+	SET_TEXT(spec.subnet6, "FD00::/64");
+	SET_TEXT(spec.gateway6, "fd00:0::1");
+	SET_TEXT(spec.ip_range, "10.0.0.128/25");
+	SET_TEXT(spec.aux, "router=10.0.0.9,other=fd00::9");
+	spec.vlan = 4094;
+	assert_int_equal(model_check_network(&spec, &err), 0);
+	assert_string_equal(spec.subnet, "10.0.0.0/24");
+	assert_string_equal(spec.subnet6, "fd00::/64");
+	assert_string_equal(spec.gateway6, "fd00::1");
+
+	static const struct {
+		const char *subnet6, *gateway6, *range, *aux;
+		uint16_t vlan;
+		const char *why;
+	} bad[] = {
+		{"10.1.0.0/24", "", "", "", 0, "IPv6 subnet '10.1.0.0/24' is malformed"},
+		{"fd00::1/64", "", "", "", 0, "has host bits set"},
+		{"fd00::/64", "10.0.0.1", "", "", 0, "IPv6 gateway '10.0.0.1' is malformed"},
+		{"fd00::/64", "fd01::1", "", "", 0, "gateway fd01::1 is no host's address"},
+		{"", "", "10.0.0.128", "", 0, "address range '10.0.0.128' is malformed"},
+		{"", "", "10.0.0.0/23", "", 0, "address range '10.0.0.0/23' is not inside"},
+		{"", "", "fd00::/80", "", 0, "address range 'fd00::/80' is not inside"},
+		{"", "", "", "10.0.0.9", 0, "auxiliary address '10.0.0.9' is malformed"},
+		{"", "", "", "a=10.0.0.9,b=10.0.1.9", 0, "'b=10.0.1.9' is not inside"},
+		{"", "", "", "a=10.0.0.255", 0, "'a=10.0.0.255' is not inside"},
+		{"", "", "", "a=fd00::1", 0, "'a=fd00::1' is not inside"},
+		{"", "", "", "", 4095, "VLAN 4095 is out of range"},
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		spec = network("10.0.0.0/24", "10.0.0.1", 0);
+		SET_TEXT(spec.subnet6, bad[i].subnet6);
+		SET_TEXT(spec.gateway6, bad[i].gateway6);
+		SET_TEXT(spec.ip_range, bad[i].range);
+		SET_TEXT(spec.aux, bad[i].aux);
+		spec.vlan = bad[i].vlan;
+		if (model_check_network(&spec, &err) != -EINVAL || !strstr(err.msg, bad[i].why))
+			fail_msg("'%s' is not in '%s'", bad[i].why, err.msg);
+	}
+	spec = network("fd00::/64", "", 0);
+	SET_TEXT(spec.subnet6, "fd01::/64");
+	assert_int_equal(model_check_network(&spec, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "it has two IPv6 subnets"));
+}
+
 static void test_overlap_named(void **state)
 {
 	struct rwy_err err = {0};
@@ -163,6 +215,10 @@ static void test_overlap_named(void **state)
 	);
 	b.subnet[0] = '\0';
 	assert_int_equal(model_check_overlap(&a, &b, &err), 0);
+	SET_TEXT(a.subnet6, "fd00::/48");
+	SET_TEXT(b.subnet6, "fd00:0:0:7::/64");
+	assert_int_equal(model_check_overlap(&a, &b, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "subnet fd00::/48 overlaps fd00:0:0:7::/64"));
 }
 
 static struct port_spec port(const char *ip)
@@ -211,8 +267,8 @@ static void test_port(void **state)
 	spec.queues = 17;
 	expect_bad_port(&spec, "17 queues are too many");
 	spec = port("");
-	SET_TEXT(spec.attach, "kernel");
-	expect_bad_port(&spec, "attachment 'kernel' is not known");
+	SET_TEXT(spec.attach, "vf");
+	expect_bad_port(&spec, "attachment 'vf' is not known");
 	spec = port("");
 	SET_TEXT(spec.connect, "relative");
 	expect_bad_port(&spec, "relative");
@@ -220,6 +276,125 @@ static void test_port(void **state)
 	SET_TEXT(spec.key, "0123456789abcdef");
 	spec.index = 16;
 	expect_bad_port(&spec, "index 16");
+}
+
+static void test_port_addresses(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec net = network("10.0.0.0/24", "10.0.0.1", 1500);
+	struct port_spec spec = port("fd00::2");
+	assert_int_equal(model_check_port(&spec, &net, &err), -EINVAL);
+	assert_non_null(
+		strstr(err.msg, "address fd00::2 is no host's address of subnet 10.0.0.0/24")
+	);
+	SET_TEXT(net.subnet6, "fd00::/64");
+	SET_TEXT(net.gateway6, "fd00::1");
+	SET_TEXT(net.aux, "router=10.0.0.9,six=fd00::9");
+	spec = port("FD00::2");
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	assert_string_equal(spec.ip, "");
+	assert_string_equal(spec.ip6, "fd00::2/64");
+	SET_TEXT(spec.ip, "10.0.0.2");
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	assert_string_equal(spec.ip, "10.0.0.2/24");
+
+	static const struct {
+		const char *ip, *ip6, *why;
+	} bad[] = {
+		{"10.0.0.9", "", "address 10.0.0.9 is kept for 'router' by the network"},
+		{"", "fd00::9", "address fd00::9 is kept for 'six' by the network"},
+		{"", "fd00::1", "address fd00::1 is the gateway's"},
+		{"", "fd01::2", "address fd01::2 is no host's address of subnet fd00::/64"},
+		{"", "fd00::", "no host's address"},
+		{"", "fd00::2/48", "another prefix"},
+		{"", "10.0.0.2", "IPv6 address '10.0.0.2' is malformed"},
+		{"fd00::2", "fd00::3", "it has two IPv6 addresses, fd00::2 and fd00::3"},
+	};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		spec = port(bad[i].ip);
+		SET_TEXT(spec.ip6, bad[i].ip6);
+		if (model_check_port(&spec, &net, &err) != -EINVAL || !strstr(err.msg, bad[i].why))
+			fail_msg("'%s' is not in '%s'", bad[i].why, err.msg);
+	}
+	spec = port("10.0.0.1"); // The network's own may be the gateway.
+	spec.of_network = true;
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+}
+
+static struct port_spec port_of(const char *attach)
+{
+	struct port_spec spec = port("");
+	SET_TEXT(spec.attach, attach);
+	if (strcmp(attach, "ether") == 0)
+		SET_TEXT(spec.device, "eth1");
+	return spec;
+}
+
+static void test_port_attachments(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec net = network("10.0.0.0/24", "10.0.0.1", 1500);
+	struct port_spec spec = port_of("kernel");
+	SET_TEXT(spec.netns, "/proc/7/ns/net");
+	SET_TEXT(spec.ip, "10.0.0.2");
+	spec.pin_address = true;
+	spec.limits.rx_bps = 1;
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	assert_string_equal(spec.ifname, "eth0");
+	spec.ip[0] = '\0';
+	expect_bad_port(&spec, "there is no address to pin");
+	spec = port_of("kernel");
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	assert_string_equal(spec.ifname, ""); // Whoever moves it names it.
+	spec.queues = 2;
+	expect_bad_port(&spec, "queues: kernel ports have none");
+	spec = port_of("kernel");
+	spec.no_offloads = true;
+	expect_bad_port(&spec, "offloads: kernel ports have none");
+	spec = port_of("kernel");
+	SET_TEXT(spec.connect, "/s");
+	expect_bad_port(&spec, "a path to connect to: kernel ports have none");
+	spec = port_of("kernel");
+	SET_TEXT(spec.netns, "run/netns/a");
+	expect_bad_port(&spec, "the namespace's path 'run/netns/a' is relative");
+	static const char *const names[] = {
+		"a/b", "a b", ".", "..", "all", "a:1", "a%d", "sixteen-letters-"};
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		spec = port_of("kernel");
+		SET_TEXT(spec.netns, "/n");
+		(void)snprintf(spec.ifname, sizeof(spec.ifname), "%s", names[i]);
+		if (strlen(names[i]) < IFNAME_SIZE)
+			expect_bad_port(&spec, "is no interface's name");
+		else
+			assert_int_equal(model_check_ifname(names[i], &err), -EINVAL);
+	}
+	static const char *const without[] = {"vhost", "ether"};
+	for (size_t i = 0; i < 2; i++) {
+		spec = port_of(without[i]);
+		SET_TEXT(spec.netns, "/proc/7/ns/net");
+		expect_bad_port(&spec, "a namespace: ");
+		spec = port_of(without[i]);
+		SET_TEXT(spec.ifname, "eth0");
+		expect_bad_port(&spec, "an interface's name: ");
+		spec = port_of(without[i]);
+		SET_TEXT(spec.ip, "10.0.0.2");
+		spec.pin_address = true;
+		expect_bad_port(&spec, "a pinned address: ");
+	}
+	spec = port_of("ether");
+	spec.vlan = 7;
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	spec.vlan = 4095;
+	expect_bad_port(&spec, "VLAN 4095 is out of range");
+	spec = port_of("ether");
+	SET_TEXT(spec.ip, "10.0.0.2");
+	expect_bad_port(&spec, "an address: ether ports have none");
+	spec = port_of("ether");
+	spec.device[0] = '\0';
+	expect_bad_port(&spec, "there is no device to attach to");
+	spec = port_of("vhost");
+	SET_TEXT(spec.device, "eth1");
+	expect_bad_port(&spec, "a device: vhost ports have none");
 }
 
 static void test_port_limits(void **state)
@@ -304,6 +479,11 @@ static void test_clash(void **state)
 	SET_TEXT(b.ip, a.ip);
 	assert_int_equal(model_check_clash(&a, &b, &err), -EEXIST);
 	assert_non_null(strstr(err.msg, "address 10.0.0.2/24 is taken by port 'q'"));
+	a.ip[0] = '\0';
+	SET_TEXT(a.ip6, "fd00::2/64");
+	SET_TEXT(b.ip6, "fd00:0::2/64");
+	assert_int_equal(model_check_clash(&a, &b, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "address fd00::2/64 is taken by port 'q'"));
 }
 
 static void test_key(void **state)
@@ -322,8 +502,11 @@ int main(void)
 		cmocka_unit_test(test_cidr_overlap),
 		cmocka_unit_test(test_network_good),
 		cmocka_unit_test(test_network_bad),
+		cmocka_unit_test(test_network_families),
 		cmocka_unit_test(test_overlap_named),
 		cmocka_unit_test(test_port),
+		cmocka_unit_test(test_port_addresses),
+		cmocka_unit_test(test_port_attachments),
 		cmocka_unit_test(test_port_limits),
 		cmocka_unit_test(test_cores),
 		cmocka_unit_test(test_features),

@@ -149,21 +149,37 @@ static void test_network_names_itself_later(void **state)
 	assert_string_equal(info.spec.docker_id, "0123");
 }
 
+static int set_addresses(uint32_t id, const char *subnet, const char *gateway, struct rwy_err *err)
+{
+	struct network_spec given = {0};
+	(void)snprintf(given.subnet, sizeof(given.subnet), "%s", subnet);
+	(void)snprintf(given.gateway, sizeof(given.gateway), "%s", gateway);
+	return service_network_set_addresses(d, id, &given, err);
+}
+
 static void test_addresses_are_filled_in(void **state)
 {
 	struct rwy_err err = {0};
 	struct network_info info;
 	uint32_t id = add_network("n", "", "");
 	(void)add_network("m", "10.1.0.0/16", "");
-	assert_int_equal(service_network_set_addresses(d, id, "10.1.2.0/24", "", &err), -EEXIST);
-	assert_int_equal(service_network_set_addresses(d, id, "10.2.0.0/16", "10.2.0.1", &err), 0);
-	assert_int_equal(service_network_set_addresses(d, id, "10.2.0.0/16", "10.2.0.1", &err), 0);
-	assert_int_equal(
-		service_network_set_addresses(d, id, "10.3.0.0/16", "10.3.0.1", &err), -EINVAL
-	);
+	assert_int_equal(set_addresses(id, "10.1.2.0/24", "", &err), -EEXIST);
+	assert_int_equal(set_addresses(id, "10.2.0.0/16", "10.2.0.1", &err), 0);
+	assert_int_equal(set_addresses(id, "10.2.0.0/16", "10.2.0.1", &err), 0);
+	assert_int_equal(set_addresses(id, "10.3.0.0/16", "10.3.0.1", &err), -EINVAL);
+	assert_string_equal(err.msg, "network 'n' has subnet 10.2.0.0/16, not 10.3.0.0/16");
+	assert_int_equal(set_addresses(id, "FD00::/64", "fd00::1", &err), 0);
+	const struct network_spec more = {.ip_range = "10.2.1.0/24", .aux = "router=10.2.0.9"};
+	assert_int_equal(service_network_set_addresses(d, id, &more, &err), 0);
+	stop(false);
+	start();
 	assert_int_equal(service_network_get(d, "n", &info, &err), 0);
 	assert_string_equal(info.spec.subnet, "10.2.0.0/16");
 	assert_string_equal(info.spec.gateway, "10.2.0.1");
+	assert_string_equal(info.spec.subnet6, "fd00::/64");
+	assert_string_equal(info.spec.gateway6, "fd00::1");
+	assert_string_equal(info.spec.ip_range, "10.2.1.0/24");
+	assert_string_equal(info.spec.aux, "router=10.2.0.9");
 }
 
 static void test_endpoint_is_idempotent(void **state)

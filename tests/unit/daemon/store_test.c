@@ -54,7 +54,19 @@ struct seen {
 	uint32_t port_network;
 	enum store_state network_state, port_state;
 	char key[KEY_SIZE];
+	int published;
+	uint32_t published_port;
+	struct port_publish publish; // The last.
 };
+
+static int see_published(void *arg, uint32_t port, const struct port_publish *publish)
+{
+	struct seen *seen = arg;
+	seen->published++;
+	seen->published_port = port;
+	seen->publish = *publish;
+	return 0;
+}
 
 static int see_network(void *arg, const struct network_info *info, enum store_state row)
 {
@@ -85,7 +97,8 @@ static int see_container(void *arg, const struct container_info *info)
 
 static struct seen load(struct store *s)
 {
-	static const struct store_visit visit = {see_network, see_port, see_container};
+	static const struct store_visit visit = {
+		see_network, see_port, see_container, see_published};
 	struct seen seen = {0};
 	struct rwy_err err = {0};
 	if (store_load(s, &visit, &seen, &err))
@@ -100,7 +113,16 @@ static struct network_info sample_network(void)
 			{.name = "fast",
 			 .subnet = "10.0.0.0/24",
 			 .gateway = "10.0.0.1",
+			 .subnet6 = "fd00::/64",
+			 .gateway6 = "fd00::1",
+			 .ip_range = "10.0.0.128/25",
+			 .aux = "router=10.0.0.5",
 			 .mtu = 9000,
+			 .internal = true,
+			 .proxy_neighbors = true,
+			 .no_gateway = true,
+			 .vlan = 7,
+			 .uplink = "xdp:eth1",
 			 .docker = true},
 		.created = 1234567890123,
 	};
@@ -114,6 +136,13 @@ static struct port_info sample_port(void)
 			 .attach = "vhost",
 			 .mac = {2, 0, 0, 0, 0, 0xfe},
 			 .ip = "10.0.0.2/24",
+			 .ip6 = "fd00::2/64",
+			 .pin_address = true,
+			 .of_network = true,
+			 .netns = "/proc/7/ns/net",
+			 .ifname = "eth1",
+			 .device = "net_pcap0",
+			 .vlan = 4094,
 			 .queues = 4,
 			 .learning = true,
 			 .no_offloads = true,
@@ -168,6 +197,47 @@ static void test_rows_come_back(void **state)
 	seen = load(s);
 	assert_memory_equal(&seen.port.spec.limits, &limits, sizeof(limits));
 	assert_true(seen.port.spec.no_offloads);
+	store_close(s);
+}
+
+static void test_published_come_back(void **state)
+{
+	const struct port_publish list[] = {
+		{.proto = 6,
+		 .host_ip = "127.0.0.1",
+		 .host_port = 8080,
+		 .container_port = 80,
+		 .bound = 8080},
+		{.proto = 17,
+		 .host_port = 9000,
+		 .host_port_end = 65535,
+		 .container_port = 53,
+		 .bound = 9001},
+	};
+	struct store *s = open_store();
+	struct network_info network = sample_network();
+	struct port_info port = sample_port();
+	port.spec.key[0] = '\0';
+	assert_int_equal(store_network_insert(s, &network, NULL), 0);
+	assert_int_equal(store_port_insert(s, network.id, &port, NULL), 0);
+	assert_int_equal(store_port_set_published(s, port.id, list, 2, NULL), 0);
+	// Without a port there is nothing to write, and what was written before stays.
+	assert_int_equal(store_port_set_published(s, 77, list, 1, NULL), -EEXIST);
+	store_close(s);
+
+	s = open_store();
+	struct seen seen = load(s);
+	assert_int_equal(seen.published, 2);
+	assert_int_equal(seen.published_port, port.id);
+	assert_memory_equal(&seen.publish, &list[1], sizeof(list[1]));
+	assert_int_equal(store_port_set_published(s, port.id, list, 1, NULL), 0);
+	seen = load(s);
+	assert_int_equal(seen.published, 1);
+	assert_memory_equal(&seen.publish, &list[0], sizeof(list[0]));
+	assert_int_equal(store_port_set_name(s, port.id, "q", NULL), 0);
+	assert_string_equal(load(s).port.spec.name, "q");
+	assert_int_equal(store_port_delete(s, port.id, NULL), 0); // And what it published.
+	assert_int_equal(load(s).published, 0);
 	store_close(s);
 }
 
@@ -295,6 +365,55 @@ static void test_migrates_ports(void **state)
 	store_close(s);
 }
 
+// Version 2 had one column for the addresses of either family, and limits.
+static void test_migrates_families(void **state)
+{
+	sqlite3 *db = NULL;
+	make_version(2);
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(
+		sqlite3_exec(
+			db,
+			"INSERT INTO networks (name, subnet, gateway, mtu, docker, created, state) VALUES"
+			" ('four', '10.0.0.0/24', '10.0.0.1', 1500, 0, 1, 1),"
+			" ('six', 'fd00::/64', 'fd00::1', 9000, 1, 1, 1);"
+			"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, place, sandbox_seen,"
+			" created, state, rx_bps) VALUES"
+			" ('a', 1, 'vhost', '02:00:00:00:00:07', '10.0.0.2/24', 4, 1, 0, 1, 9, 1, 5),"
+			" ('b', 2, 'vhost', '02:00:00:00:00:07', 'fd00::2/64', 4, 1, 0, 1, 9, 1, 6)",
+			NULL,
+			NULL,
+			NULL
+		),
+		SQLITE_OK
+	);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	struct store *s = open_store();
+	struct seen seen = load(s);
+	assert_int_equal(seen.networks, 2);
+	assert_int_equal(seen.ports, 2);
+	assert_string_equal(seen.network.spec.subnet, "");
+	assert_string_equal(seen.network.spec.gateway, "");
+	assert_string_equal(seen.network.spec.subnet6, "fd00::/64");
+	assert_string_equal(seen.network.spec.gateway6, "fd00::1");
+	assert_int_equal(seen.network.spec.mtu, 9000);
+	assert_false(seen.network.spec.internal || seen.network.spec.no_gateway);
+	assert_string_equal(seen.port.spec.ip, "");
+	assert_string_equal(seen.port.spec.ip6, "fd00::2/64");
+	assert_int_equal(seen.port.spec.limits.rx_bps, 6);
+	assert_false(seen.port.spec.of_network);
+	assert_int_equal(store_port_delete(s, seen.port.id, NULL), 0);
+	assert_int_equal(store_network_delete(s, seen.network.id, NULL), 0);
+	seen = load(s);
+	assert_string_equal(seen.network.spec.subnet, "10.0.0.0/24");
+	assert_string_equal(seen.network.spec.gateway, "10.0.0.1");
+	assert_string_equal(seen.network.spec.subnet6, "");
+	assert_string_equal(seen.port.spec.ip, "10.0.0.2/24");
+	assert_int_equal(seen.port.spec.limits.rx_bps, 5);
+	assert_int_equal(seen.published, 0);
+	store_close(s);
+}
+
 static size_t read_file(char *buf, size_t size)
 {
 	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC);
@@ -347,12 +466,14 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_rows_come_back, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_published_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_ids_never_come_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_constraints, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_crash_keeps_intent, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_second_is_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_migrates_from_each, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_migrates_ports, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_migrates_families, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_newer, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_damaged, setup, teardown),
 	};

@@ -201,17 +201,16 @@ int service_network_bind(
 int service_network_set_addresses(
 	struct daemon *d,
 	uint32_t id,
-	const char *subnet,
-	const char *gateway,
+	const struct network_spec *given,
 	struct rwy_err *err
 )
 {
 	held(d);
 	struct network_info *row = find_network_id(d, id);
-	if (row->spec.subnet[0] && strcmp(row->spec.subnet, subnet) != 0)
-		return err_set(err, -EINVAL, "subnet %s differs", subnet);
-	snprintf(row->spec.subnet, ADDR_TEXT_SIZE, "%s", subnet);
-	snprintf(row->spec.gateway, ADDR_TEXT_SIZE, "%s", gateway);
+	if (row->spec.subnet[0] && strcmp(row->spec.subnet, given->subnet) != 0)
+		return err_set(err, -EINVAL, "subnet %s differs", given->subnet);
+	memcpy(row->spec.subnet, given->subnet, ADDR_TEXT_SIZE);
+	memcpy(row->spec.gateway, given->gateway, ADDR_TEXT_SIZE);
 	return 0;
 }
 
