@@ -11,6 +11,12 @@
 #include <errno.h>
 #include <string.h>
 
+// Adds a member for a value of on or off that was given. 0, or -1.
+static int add_switch(json_t *body, const char *name, const char *value)
+{
+	return value ? json_object_set_new(body, name, json_boolean(strcmp(value, "on") == 0)) : 0;
+}
+
 static json_t *make_network(const struct run_line *line, size_t index)
 {
 	const struct run_network *network = &line->networks[index];
@@ -29,17 +35,15 @@ static json_t *make_network(const struct run_line *line, size_t index)
 	);
 	if (body && queues)
 		(void)json_object_set_new(body, "queues", json_integer(queues));
-	if (body && network->offloads)
-		(void)json_object_set_new(
-			body, "offloads", json_boolean(strcmp(network->offloads, "on") == 0)
-		);
+	if (body)
+		(void)add_switch(body, "offloads", network->offloads);
 	const struct port_limits_given limits = run_network_limits(network);
 	if (body && limits.given)
 		(void)json_object_set_new(body, "limits", port_limits_given_json(&limits));
-	if (body && network->learning)
-		(void)json_object_set_new(
-			body, "learning", json_boolean(strcmp(network->learning, "on") == 0)
-		);
+	if (body)
+		(void)add_switch(body, "learning", network->learning);
+	if (body)
+		(void)add_switch(body, "pin_address", network->pin_address);
 	return body;
 }
 
@@ -333,7 +337,7 @@ const struct cli_cmd run_cmds[] = {
 	 run_container,
 	 true,
 	 "options of a network: mac=MAC ip=IP queues=N learning=on|off offloads=on|off\n"
-	 "    attach=kernel (an ordinary interface; one network at least has a vhost port)\n"
+	 "    attach=kernel (an ordinary interface beside a vhost port) pin-address=on|off\n"
 	 "    rate=[rx:|tx:]RATE burst=[rx:|tx:]SIZE flood-rate=N (see 'ringway port add --help')\n"
 	 "All other options are docker run's; the program is RINGWAY_DOCKER or docker.\n"},
 	{0},

@@ -21,6 +21,7 @@ struct run_network {
 	char *queues;
 	char *learning;
 	char *offloads;
+	char *pin_address;
 	char *limits
 		[PORT_LIMITS_OPTION_COUNT]; // rate=, burst= and flood-rate=, of several with blanks between.
 	struct strv fields;	 // Docker's own fields of --network that are passed on: "alias=x".

@@ -95,6 +95,8 @@ static int take_pair(struct run_network *network, char *field, struct rwy_err *e
 		return set_once(&network->learning, field, value, err);
 	if (strcmp(field, "offloads") == 0)
 		return set_once(&network->offloads, field, value, err);
+	if (strcmp(field, "pin-address") == 0)
+		return set_once(&network->pin_address, field, value, err);
 	int limit = limit_option(field);
 	if (limit >= 0)
 		return add_limit(&network->limits[limit], value, err);
@@ -174,6 +176,8 @@ static int check_attach(const struct run_network *network, struct rwy_err *err)
 	const char *attach = network->attach;
 	if (attach && strcmp(attach, "vhost") != 0 && strcmp(attach, "kernel") != 0)
 		return err_set(err, -EINVAL, "attach must be vhost or kernel, not '%s'", attach);
+	if (!run_network_is_kernel(network) && network->pin_address)
+		return err_set(err, -EINVAL, "'pin-address' goes with attach=kernel");
 	if (!run_network_is_kernel(network) || (!network->queues && !network->offloads))
 		return 0;
 	return err_set(
@@ -215,6 +219,8 @@ static int check_network(const struct run_network *network, struct rwy_err *err)
 		r = check_on_off("learning", network->learning, err);
 	if (!r)
 		r = check_on_off("offloads", network->offloads, err);
+	if (!r)
+		r = check_on_off("pin-address", network->pin_address, err);
 	if (!r)
 		r = parse_limits(network, &given, err);
 	if (r)
@@ -266,6 +272,7 @@ void run_network_fini(struct run_network *network)
 	free(network->queues);
 	free(network->learning);
 	free(network->offloads);
+	free(network->pin_address);
 	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++)
 		free(network->limits[i]);
 	strv_fini(&network->fields);

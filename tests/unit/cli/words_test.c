@@ -88,6 +88,8 @@ static const struct {
 	 "ringway run: attach must be vhost or kernel, not 'ether'"},
 	{"run --network a --network b,attach=kernel,queues=2 img",
 	 "'queues' goes with attach=vhost: the interface of network 'b' has none"},
+	{"run --network a,pin-address=on img", "'pin-address' goes with attach=kernel"},
+	{"run --network a,attach=kernel,pin-address=1 img", "pin-address must be on or off"},
 	{"run --network a,offloads=no img", "offloads must be on or off, not 'no'"},
 	{"port ls --network", "option '--network' needs a value"},
 	{"port inspect a b", "'b' is one word too many"},
