@@ -20,12 +20,15 @@ MAY_USE = {
     "switch": ["base", "wire", "vring", "packet", "vhost"],
     "uplink": ["base", "wire"],
     "bpf": [],
-    "daemon": ["base", "wire"],
+    "daemon": ["base", "wire", "bpf"],
     "client": ["base"],
     "cli": ["base", "client"],
     "plugins": ["base", "client"],
 }
 DPDK_IN = ("switch", "uplink")
+# The kernel's programs are a part's business alone, and that part is mechanism: none of the layer's own headers.
+HOST = ("src", "daemon", "host")
+HOST_MAY_USE = ("base/", "bpf/", "daemon/host/")
 # DPDK applications that the tests run in containers
 DPDK_TOOLS = ("tests", "tools")
 MAX_LINES = 600
@@ -66,6 +69,11 @@ def check_includes(root, path, text):
                 yield f'"{quoted}" is not beside it: write "layer/{quoted}"'
             continue
         other = quoted.split("/")[0]
+        in_host = path.parts[:3] == HOST
+        if in_host and not quoted.startswith(HOST_MAY_USE):
+            yield f'src/daemon/host/ may not include "{quoted}"'
+        if other == "bpf" and layer == "daemon" and not in_host:
+            yield f'"{quoted}" belongs in src/daemon/host/ only'
         if other == "tests":
             if not is_test:
                 yield f'"{quoted}": src/ may not include from tests/'

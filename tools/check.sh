@@ -103,7 +103,13 @@ stage_headers() {
 	while IFS= read -r -d '' path; do
 		gcc -std=gnu17 -D_GNU_SOURCE -Wall -Wextra -Wno-unused-parameter -Werror -fsyntax-only \
 			-Isrc -I. "${flags[@]}" -x c - <<<"#include \"${path#src/}\"" || bad=1
-	done < <(select_files '^(src|tests/lib)/.*\.h$')
+	done < <(select_files '^(src|tests/lib)/.*\.h$' | grep -zv '\.bpf\.h$')
+	# Those of programs for the kernel.
+	while IFS= read -r -d '' path; do
+		clang -target bpf -O2 -g -Wall -Wextra -Werror -Wno-unused-parameter -Wno-unused-function -fsyntax-only \
+			-idirafter "/usr/include/$(uname -m)-linux-gnu" -Isrc -x c - \
+			<<<"#include \"${path#src/}\"" || bad=1
+	done < <(select_files '\.bpf\.h$')
 	return $bad
 }
 
