@@ -58,6 +58,8 @@ static const struct vhost_conn_ops attach_ops = {
 
 static void close_connection(struct port *port)
 {
+	if (!port->conn)
+		return; // A TAP has none.
 	loop_remove(port->source);
 	port->source = NULL;
 	struct vhost_conn *conn = port->conn;
@@ -89,11 +91,11 @@ static const char *find_fault(struct port *port)
 
 	if (fault == PORT_FAULT_CALL)
 		return "its call eventfd blocked the switch";
-	if (fault)
-		return vring_fault_text(fault);
-	if (port->conn && vhost_conn_memory_lost(port->conn))
+	if (fault == PORT_FAULT_TAP)
+		return "its TAP is gone";
+	if (fault == PORT_FAULT_MEMORY || (port->conn && vhost_conn_memory_lost(port->conn)))
 		return "it took back memory that it had shared";
-	return NULL;
+	return fault ? vring_fault_text(fault) : NULL;
 }
 
 // The front end hung up. What a worker found broken before that counts all the same: no worker uses the rings any more
@@ -126,6 +128,13 @@ static void on_ready(void *arg, uint32_t events)
 
 static int check_free(struct switch_state *sw, struct port *port, struct rwy_err *err)
 {
+	if (port->spec.kind != WIRE_PORT_VHOST)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot attach to port '%s': it is a TAP, which takes no connection",
+			port->spec.name
+		);
 	if (port->state == WIRE_PORT_QUARANTINED)
 		return err_set(
 			err,

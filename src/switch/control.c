@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "switch/count.h"
 #include "switch/switch.h"
+#include "switch/trunk.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -71,18 +72,31 @@ static int on_network_del(struct switch_state *sw, struct rwy_err *err)
 	return table_remove_network(sw, sw->request.args.ref.id, err);
 }
 
+static int add_trunk(struct switch_state *sw, const struct wire_port *spec, struct rwy_err *err)
+{
+	int r = trunk_check_queues(sw->request.fds, sw->request.fd_count, err);
+	if (r)
+		return err_prefix(err, "cannot add port '%s': ", spec->name);
+	return trunk_add(sw, spec, sw->request.fds, err);
+}
+
 static int on_port_add(struct switch_state *sw, struct rwy_err *err)
 {
-	if (sw->request.args.port.kind != WIRE_PORT_VHOST)
-		return err_set(
-			err,
-			-EOPNOTSUPP,
-			"cannot add port '%s': this switch has no ports of kind %u",
-			sw->request.args.port.name,
-			sw->request.args.port.kind
-		);
+	const struct wire_port *spec = &sw->request.args.port;
 	int listener_fd = sw->request.fd_count ? sw->request.fds[0] : -1;
-	int r = table_add_port(sw, &sw->request.args.port, listener_fd, err);
+	int r;
+
+	if (spec->kind == WIRE_PORT_TAP)
+		r = add_trunk(sw, spec, err);
+	else if (spec->kind == WIRE_PORT_VHOST)
+		r = table_add_port(sw, spec, listener_fd, err);
+	else
+		r =
+			err_set(err,
+				-EOPNOTSUPP,
+				"cannot add port '%s': this switch has no ports of kind %u",
+				spec->name,
+				spec->kind);
 	if (r == 0)
 		sw->request.fd_count = 0; // The table's now.
 	return r;
@@ -107,9 +121,36 @@ static int on_conn_add(struct switch_state *sw, struct rwy_err *err)
 	return attach_connection(sw, port, sw->request.fds[0], err);
 }
 
-static int on_station(struct switch_state *sw, struct rwy_err *err)
+static int on_station_add(struct switch_state *sw, struct rwy_err *err)
 {
-	return err_set(err, -EOPNOTSUPP, "this switch has no stations");
+	const struct wire_station *spec = &sw->request.args.station;
+	struct port *port = table_port(sw, spec->port);
+	if (!port || port->spec.network != spec->network)
+		return err_set(
+			err,
+			-ENOENT,
+			"cannot add a station: network %u has no port %u",
+			spec->network,
+			spec->port
+		);
+	return stations_add(sw->stations, spec, port, err);
+}
+
+static int on_station_del(struct switch_state *sw, struct rwy_err *err)
+{
+	const struct wire_station *spec = &sw->request.args.station;
+	const struct network *network = table_network(sw, spec->network);
+	if (network && stations_remove(sw->stations, network->slot, spec->mac))
+		return 0;
+	return err_set(
+		err, -ENOENT, "cannot remove a station: network %u has none such", spec->network
+	);
+}
+
+static int on_station_sweep(struct switch_state *sw, struct rwy_err *err)
+{
+	stations_sweep(sw->stations, sw->request.args.epoch.epoch);
+	return 0;
 }
 
 static int on_stats(struct switch_state *sw, struct rwy_err *err)
@@ -145,9 +186,9 @@ static control_handler *const handlers[WIRE_OP_COUNT] = {
 	[WIRE_PORT_SET] = on_port_set,
 	[WIRE_PORT_DEL] = on_port_del,
 	[WIRE_CONN_ADD] = on_conn_add,
-	[WIRE_STATION_ADD] = on_station,
-	[WIRE_STATION_DEL] = on_station,
-	[WIRE_STATION_SWEEP] = on_station,
+	[WIRE_STATION_ADD] = on_station_add,
+	[WIRE_STATION_DEL] = on_station_del,
+	[WIRE_STATION_SWEEP] = on_station_sweep,
 	[WIRE_STATS] = on_stats,
 	[WIRE_STATE] = on_state,
 	[WIRE_STOP] = on_stop,

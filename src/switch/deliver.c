@@ -6,6 +6,7 @@
 #include "packet/offload.h"
 #include "switch/count.h"
 #include "switch/lock.h"
+#include "switch/tap.h"
 
 #include <errno.h>
 #include <sys/eventfd.h>
@@ -83,6 +84,59 @@ static void touch(struct worker *worker, struct port_queue *queue)
 	worker->touched[worker->touched_count++] = queue;
 }
 
+// What became of a frame that the kernel did not take. False: it takes none now.
+static bool note_refusal(struct worker *worker, struct delivery *delivery, int error)
+{
+	struct port *source = worker->source;
+	uint64_t *source_drops = source->counters[worker->index].drops;
+
+	switch (error) {
+	case -EAGAIN:
+	case -ENOBUFS:
+	case -ENOMEM:
+		delivery->drops[DROP_FULL]++;
+		return false;
+	case -EFAULT: // What would be a SIGBUS here, in a copy of the kernel's.
+		count_add(&source_drops[DROP_MEMORY], 1);
+		deliver_report_fault(worker, source, PORT_FAULT_MEMORY);
+		return true;
+	case -EBADFD:
+		deliver_report_fault(worker, delivery->to, PORT_FAULT_TAP);
+		delivery->drops[DROP_DOWN]++;
+		return false;
+	case -EIO:
+		delivery->drops[DROP_DOWN]++;
+		return false;
+	default: // The kernel judges what a frame asks for, too.
+		count_add(&source_drops[DROP_OFFLOAD], 1);
+		return true;
+	}
+}
+
+// The same into a TAP. The kernel keeps writers apart, so there is no lock, which would be held for all that it does with the
+// frames.
+static void write_frames(
+	struct worker *worker,
+	struct delivery *delivery,
+	const struct port_queue *queue,
+	const struct frame *const *frames,
+	uint32_t count
+)
+{
+	for (uint32_t i = 0; i < count; i++) {
+		int r = tap_write(worker->tap, queue, frames[i]);
+		if (r == 0) {
+			delivery->frames++;
+			delivery->bytes += frames[i]->size;
+		} else if (!note_refusal(worker, delivery, r)) {
+			// Those behind it share its fate.
+			delivery->drops[r == -EIO || r == -EBADFD ? DROP_DOWN : DROP_FULL] +=
+				count - i - 1;
+			return;
+		}
+	}
+}
+
 // Frames that the destination takes as they are.
 static void deliver_frames(
 	struct worker *worker,
@@ -96,6 +150,10 @@ static void deliver_frames(
 
 	if (!count)
 		return;
+	if (__builtin_expect(!queue->ring, 0)) {
+		write_frames(worker, delivery, queue, frames, count);
+		return;
+	}
 	lock_take(queue->lock, worker->guarded);
 	while (done < count) {
 		enum vring_drop drop;
@@ -166,12 +224,13 @@ static void deliver_queue(
 
 	for (uint32_t i = 0; i < count; i++)
 		asked |= (uint32_t)frames[i]->offload.flags | frames[i]->offload.gso_type;
-	touch(worker, queue);
+	if (__builtin_expect(queue->ring != NULL, 1))
+		touch(worker, queue);
 	if (__builtin_expect(asked == 0, 1))
 		deliver_frames(worker, delivery, queue, frames, count);
 	else
 		deliver_requests(worker, delivery, queue, frames, count);
-	if (__builtin_expect(queue->ring->fault != VRING_FAULT_NONE, 0))
+	if (__builtin_expect(queue->ring && queue->ring->fault != VRING_FAULT_NONE, 0))
 		deliver_report_fault(worker, delivery->to, queue->ring->fault);
 }
 

@@ -129,6 +129,19 @@ int fdb_pin(struct fdb *fdb, uint64_t key, struct port *port)
 	return add(fdb, key, port, true, 0);
 }
 
+void fdb_unpin(struct fdb *fdb, uint64_t key, const struct port *port)
+{
+	struct fdb_entry *entry = find(fdb, key);
+	if (entry && entry->pinned && entry->port == port)
+		drop_entry(fdb, entry);
+}
+
+const struct port *fdb_pinned(const struct fdb *fdb, uint64_t key)
+{
+	const struct fdb_entry *entry = find(fdb, key);
+	return entry && entry->pinned ? entry->port : NULL;
+}
+
 void fdb_learn(struct fdb *fdb, uint64_t key, struct port *port, uint32_t now_s)
 {
 	struct fdb_entry *entry = find(fdb, key);

@@ -54,6 +54,10 @@ void fdb_free(struct fdb *fdb);
 
 // Control thread. pin replaces a learned entry; -EEXIST when another port has it pinned, -ENOSPC.
 int fdb_pin(struct fdb *fdb, uint64_t key, struct port *port);
+// Takes an address from a port that has it pinned; otherwise nothing happens. When it returns no worker sees it.
+void fdb_unpin(struct fdb *fdb, uint64_t key, const struct port *port);
+// The port that has an address pinned, or NULL.
+const struct port *fdb_pinned(const struct fdb *fdb, uint64_t key);
 // Learns or moves an address; silently does nothing at a limit or for a pinned one. now_s as given to lookups.
 void fdb_learn(struct fdb *fdb, uint64_t key, struct port *port, uint32_t now_s);
 // Removes everything that leads to port, and waits until no worker can still see it.

@@ -9,6 +9,7 @@
 #include "switch/count.h"
 #include "switch/deliver.h"
 #include "switch/lock.h"
+#include "switch/source.h"
 
 #include <rte_ring_elem.h>
 
@@ -38,18 +39,22 @@ static void post_learned(struct worker *worker, const struct port *port, uint64_
 	(void)rte_ring_sp_enqueue_elem(worker->learn_ring, &post, sizeof(post));
 }
 
-// Whether the port may send from this address; notes it where the port learns.
+// Whether the port may send from this address: its own, a station behind it, or any that is nobody else's, where the port
+// learns; then it is noted.
 static bool source_allowed(struct worker *worker, struct port *port, const uint8_t *source)
 {
 	uint64_t key = fdb_key(port->network->slot, source);
 
 	if (__builtin_expect(key == port->mac_key, 1))
 		return true;
-	if (!port->spec.learning || mac_is_multicast(source) || mac_is_zero(source))
+	bool has_stations = port->spec.kind == WIRE_PORT_TAP;
+	if (!port->spec.learning && !has_stations)
 		return false;
 	struct fdb_entry *entry = fdb_lookup(worker->fdb, &worker->cache, key);
 	if (entry && entry->pinned)
-		return false; // Another port's own address.
+		return entry->port == port; // Pinned entries do not change.
+	if (!port->spec.learning || mac_is_multicast(source) || mac_is_zero(source))
+		return false;
 	if (entry && __atomic_load_n(&entry->port, __ATOMIC_ACQUIRE) == port) {
 		if (__atomic_load_n(&entry->seen_s, __ATOMIC_RELAXED) != worker->now_s)
 			__atomic_store_n(&entry->seen_s, worker->now_s, __ATOMIC_RELAXED);
@@ -168,8 +173,8 @@ static void flood(struct worker *worker, struct port *from, const struct frame *
 
 // Frames in a row that go the same way. What the last one was judged by is kept, since the next is mostly like it.
 struct run {
-	// Of the source, read once.
-	uint64_t source; // Its own key of the MAC table.
+	// Of the source port, read once.
+	uint64_t source; // Key of the MAC table: an address that it may send from.
 	uint32_t size_max;
 	uint16_t slot;
 	struct port *to;
@@ -178,8 +183,8 @@ struct run {
 	const struct frame *frame[FRAME_BURST_MAX];
 };
 
-// Whether a frame is judged as the run was: from the port's own address, to the same destination, without a request, and
-// no larger than is always allowed.
+// Whether a frame is judged as the run was: from the same address, to the same destination, without a request, and no
+// larger than is always allowed.
 static bool is_like_run(const struct run *run, const struct frame *frame)
 {
 	return fdb_key(run->slot, frame->head) == run->destination &&
@@ -209,6 +214,7 @@ static void judge_apart(
 	run->destination = 0;
 	if (judged.verdict == VERDICT_PORT) {
 		run->to = judged.port;
+		run->source = fdb_key(port->network->slot, frame->head + MAC_SIZE);
 		run->destination = fdb_key(port->network->slot, frame->head);
 		run->frame[run->count++] = frame;
 	} else if (judged.verdict == VERDICT_FLOOD) {
@@ -276,27 +282,23 @@ static uint32_t apply_limit(struct worker *worker, struct limits *limits, uint32
 
 uint32_t forward_queue(struct worker *worker, struct port_queue *queue, uint32_t max)
 {
-	struct vring *ring = queue->ring;
 	uint64_t drops[VRING_DROP_COUNT] = {0};
 
 	if (__builtin_expect(limits_are_on(&queue->port->limits.has_rx), 0))
 		max = apply_limit(worker, &queue->port->limits, max);
 	if (max == 0)
 		return 0;
-	(void)vring_take(ring, &worker->burst, max, drops); // The count is in the burst.
-	if (__builtin_expect(ring->fault != VRING_FAULT_NONE, 0))
-		deliver_report_fault(worker, queue->port, ring->fault);
-	uint32_t taken = ring->taken_count;
+	uint32_t taken = source_take(worker, queue, max, drops);
 	if (taken == 0)
 		return 0;
+	worker->source = queue->port;
 	count_received(worker, queue->port, drops, taken);
 	deliver_burst(worker, queue->port);
 	deliver_show(worker);
-	vring_complete(ring);
+	source_complete(queue);
 	// One fence for all rings of the burst: it waits until every store above is seen by all.
 	vring_fence();
 	deliver_signal(worker);
-	if (queue->call_fd >= 0 && vring_wants_call_fenced(ring))
-		deliver_call(worker, queue);
+	source_signal(worker, queue);
 	return taken;
 }

@@ -166,6 +166,7 @@ static int make_workers(
 		.start_tsc = sw->start_tsc,
 		.ports = &sw->table,
 		.fdb = sw->fdb,
+		.stations = sw->stations,
 		.qsbr = sw->qsbr,
 	};
 
@@ -193,7 +194,12 @@ static int make_tables(struct switch_state *sw, struct rwy_err *err)
 	sw->tsc_hz = rte_get_tsc_hz();
 	sw->start_tsc = sw->balanced_tsc = rte_rdtsc();
 	sw->fdb = fdb_new(sw->qsbr, err);
-	return sw->fdb ? 0 : -ENOMEM;
+	if (!sw->fdb)
+		return -ENOMEM;
+	sw->stations = stations_new(sw->qsbr, sw->fdb);
+	if (!sw->stations)
+		return err_set(err, -ENOMEM, "cannot make the table of stations: out of memory");
+	return 0;
 }
 
 static void on_signal(void *arg, uint32_t events)

@@ -2,6 +2,7 @@
 // Pages of counters and of state for ringwayd. Control thread; reads what workers count.
 #include "switch/count.h"
 #include "switch/switch.h"
+#include "switch/trunk.h"
 
 #include <rte_cycles.h>
 
@@ -67,7 +68,7 @@ static void fill_queues(const struct port *port, struct wire_port_stats *stats)
 static uint64_t own_memory(const struct port *port)
 {
 	uint64_t size = sizeof(*port) + sizeof(*port->pair) * port->spec.queues +
-		sizeof(struct fdb_entry) * (1 + port->learned);
+		sizeof(struct fdb_entry) * (1 + port->learned) + trunk_own_memory(port);
 
 	if (port->path)
 		size += sizeof(*port->path) + sizeof(struct port *);

@@ -6,6 +6,7 @@
 
 #include "base/log.h"
 #include "switch/count.h"
+#include "switch/source.h"
 
 #include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
@@ -58,7 +59,8 @@ void poll_wake(struct worker *worker)
 	(void)eventfd_write(worker->wake_fd, 1); // A full counter has woken it already.
 }
 
-// Control thread. EPOLLET: every write to an eventfd is an event, so nobody has to read it.
+// Control thread. EPOLLET: every write to an eventfd is an event, so nobody has to read it; and so is every frame that comes
+// to a TAP.
 int poll_watch(struct worker *worker, const struct port *port, uint16_t pair, int fd)
 {
 	struct epoll_event event = {
@@ -123,7 +125,7 @@ static void wake_queue(struct worker *worker, uint32_t id)
 
 	if (!queue || __atomic_load_n(&port->fault, __ATOMIC_RELAXED))
 		return;
-	vring_set_notify(queue->ring, false);
+	source_wake(queue);
 	__atomic_store_n(&state->awake, true, __ATOMIC_RELAXED);
 	turns_put(&worker->set, port->slot, queue, state, worker->now);
 }
@@ -138,10 +140,12 @@ bool poll_arm(struct worker *worker, struct turn_queue *entry, uint64_t now)
 		return false;
 	// The front end makes work visible, fences, and looks at the wish to be notified. Here the wish is made visible,
 	// then comes a fence, then the look for work: one of the two sees the other's. Seen here, the queue stays;
-	// seen there, its kick is an event of the epoll set, which keeps it until it is asked.
-	vring_set_notify(queue->ring, true);
-	if (!fault && vring_has_work(queue->ring)) {
-		vring_set_notify(queue->ring, false);
+	// seen there, its kick is an event of the epoll set, which keeps it until it is asked. Of a TAP every frame is an
+	// event, so there is no wish: a frame that came before the look is seen by it, also when its event was fetched long
+	// ago; the event of one that comes later is kept.
+	source_arm(queue);
+	if (!fault && source_has_work(queue)) {
+		source_wake(queue);
 		return false;
 	}
 	__atomic_store_n(&entry->state->awake, false, __ATOMIC_RELAXED);

@@ -22,6 +22,7 @@ enum drop_reason {
 	DROP_OFFLOAD, // A checksum or segmentation request that is not sound, or was not negotiated.
 	DROP_FLOOD,   // More frames to everybody than the port may send.
 	DROP_LOCAL,   // Its destination lies behind the port it came from.
+	DROP_MEMORY,  // The front end took its memory back meanwhile.
 	DROP_NO_PORT, // No port to go to.
 	DROP_DOWN,    // The destination's front end is not running.
 	DROP_FULL,    // The destination had no receive buffer.
@@ -41,14 +42,14 @@ struct port_counters {
 
 struct port;
 
-// One ring as workers use it. Constant while published, but for the ring itself and the members that say otherwise.
-// A receive queue (rx) belongs to one worker. A transmit queue (tx) is written by any worker; `lock` guards its ring
-// where there are several.
+// One ring as workers use it, or a queue of a TAP. Constant while published, but for the ring itself and the members that
+// say otherwise. A receive queue (rx) belongs to one worker. A transmit queue (tx) is written by any worker; `lock` guards
+// its ring where there are several. The kernel guards a TAP's.
 struct port_queue {
 	struct port *port;
-	struct vring *ring;
-	int call_fd; // -1: the front end polls.
-	int kick_fd; // -1: the front end asks to be polled.
+	struct vring *ring; // NULL: a TAP's queue. source.h and deliver.c know the difference.
+	int call_fd;	    // -1: the front end polls.
+	int kick_fd; // -1: the front end asks to be polled. A TAP's descriptor, which is also read and written.
 	uint16_t pair;
 	bool *lock; // tx: of struct port_pair, so that it stays the same while paths change.
 	bool touched
@@ -92,8 +93,10 @@ struct port_pair {
 	// way of the control thread, after a grace period.
 	uint64_t frames;      // Chains taken.
 	uint64_t busy_cycles; // Of polls that took some.
-	bool awake;	      // Polled now.
-	uint8_t burst;	      // The most that one poll takes; see turns.h. The worker's alone.
+	uint64_t
+		next_look; // TSC: when a TAP that had nothing is looked at again. The worker's alone.
+	bool awake;	   // Polled now.
+	uint8_t burst;	   // The most that one poll takes; see turns.h. The worker's alone.
 	// The worker in charge, or PORT_NO_WORKER. Stored by the control thread (release), loaded by workers (acquire).
 	uint16_t worker;
 	// The control thread's.
@@ -113,7 +116,7 @@ struct port {
 	struct wire_port spec;
 	struct network *network;
 	struct port_path *path; // Published; NULL while nothing may be delivered or taken.
-	uint64_t mac_key;	// The pinned address's key in the MAC table.
+	uint64_t mac_key;	// The pinned address's key in the MAC table; 0: none.
 	uint32_t learned;	// Learned addresses behind the port. Control thread.
 	enum wire_port_state state;
 	char reason[160];
@@ -121,6 +124,7 @@ struct port {
 	struct vhost_conn *conn;
 	struct loop_source *source;
 	int listener_fd; // Kept for ringwayd, never used here. -1: none.
+	int *tap_fds;	 // [spec.queues] of a TAP, otherwise NULL.
 	struct limits limits;
 	struct port_pair *pair;				 // [spec.queues]
 	struct port_counters counters[WIRE_WORKERS_MAX]; // By worker.
@@ -132,5 +136,7 @@ struct port_table {
 	struct port *slot[WIRE_PORTS_MAX];
 };
 
-// Beside the ring faults: the front end made its own call eventfd block.
-#define PORT_FAULT_CALL 1000
+// Beside the ring faults.
+#define PORT_FAULT_CALL 1000   // The front end made its own call eventfd block.
+#define PORT_FAULT_TAP 1001    // The TAP is gone.
+#define PORT_FAULT_MEMORY 1002 // The kernel found memory gone that the front end had shared.

@@ -38,6 +38,7 @@ static const int allowed_calls[] = {
 	// Connections, eventfds, timers.
 	SCMP_SYS(read),
 	SCMP_SYS(write),
+	SCMP_SYS(writev), // TAPs.
 	SCMP_SYS(recvmsg),
 	SCMP_SYS(sendmsg),
 	SCMP_SYS(recvfrom),

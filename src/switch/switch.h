@@ -7,6 +7,7 @@
 #include "switch/balance.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
+#include "switch/stations.h"
 #include "switch/watchdog.h"
 #include "switch/worker.h"
 #include "wire/wire.h"
@@ -17,6 +18,7 @@ struct switch_state {
 	struct loop *loop;
 	struct rte_rcu_qsbr *qsbr;
 	struct fdb *fdb;
+	struct stations *stations;
 	uint32_t worker_count;
 	struct worker *workers[WIRE_WORKERS_MAX];
 	struct balance_worker

@@ -3,6 +3,7 @@
 // exists, connected or not, so that frames for it are never flooded.
 #include "base/log.h"
 #include "switch/switch.h"
+#include "switch/trunk.h"
 
 #include <rte_cycles.h>
 #include <rte_rcu_qsbr.h>
@@ -23,6 +24,7 @@ static const char *const drop_text[DROP_COUNT] = {
 	[DROP_OFFLOAD] = "offload",
 	[DROP_FLOOD] = "flood_rate",
 	[DROP_LOCAL] = "same_port",
+	[DROP_MEMORY] = "memory_lost",
 	[DROP_NO_PORT] = "no_port",
 	[DROP_DOWN] = "port_down",
 	[DROP_FULL] = "ring_full",
@@ -166,7 +168,8 @@ static int check_port(struct switch_state *sw, const struct wire_port *spec, str
 			spec->name,
 			VHOST_QUEUE_PAIRS_MAX
 		);
-	if (mac_is_multicast(spec->mac) || mac_is_zero(spec->mac))
+	if (spec->kind == WIRE_PORT_VHOST &&
+	    (mac_is_multicast(spec->mac) || mac_is_zero(spec->mac)))
 		return err_set(
 			err,
 			-EINVAL,
@@ -242,7 +245,8 @@ static struct port *make_port(struct switch_state *sw, const struct wire_port *s
 	port->sw = sw;
 	port->spec = *spec;
 	port->network = table_network(sw, spec->network);
-	port->mac_key = fdb_key(port->network->slot, spec->mac);
+	if (spec->kind == WIRE_PORT_VHOST)
+		port->mac_key = fdb_key(port->network->slot, spec->mac);
 	port->listener_fd = -1;
 	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
 	return port;
@@ -251,6 +255,8 @@ static struct port *make_port(struct switch_state *sw, const struct wire_port *s
 // Descriptors that a port's front end usually takes: listener, connection, two eventfds a ring, some regions of memory.
 static uint64_t fds_of(const struct port *port)
 {
+	if (port->spec.kind == WIRE_PORT_TAP)
+		return port->spec.queues;
 	return 2 + 4ull * port->spec.queues + REGIONS_USUAL;
 }
 
@@ -281,7 +287,8 @@ int table_add_port(
 	struct port *port = make_port(sw, spec);
 	if (!port)
 		return err_set(err, -ENOMEM, "cannot add port '%s': out of memory", spec->name);
-	r = fdb_pin(sw->fdb, port->mac_key, port);
+	if (port->mac_key)
+		r = fdb_pin(sw->fdb, port->mac_key, port);
 	if (r) {
 		free_port(port);
 		return err_set(
@@ -318,6 +325,8 @@ int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err)
 	if (!port)
 		return err_set(err, -ENOENT, "cannot remove port %u: there is none", id);
 	attach_close(sw, port);
+	trunk_close(sw, port);
+	stations_forget_port(sw->stations, port);
 	unlink_port(sw, port);
 	sw->fds_wanted -= fds_of(port);
 	fdb_forget_port(sw->fdb, port);

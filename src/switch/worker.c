@@ -6,6 +6,7 @@
 #include "switch/count.h"
 #include "switch/forward.h"
 #include "switch/poll.h"
+#include "switch/tap.h"
 
 #include <rte_cycles.h>
 #include <rte_pause.h>
@@ -75,6 +76,7 @@ struct worker *worker_new(const struct worker_config *config, struct rwy_err *er
 		worker->look_cycles = config->tsc_hz / LOOKS_A_SECOND;
 		worker->ports = config->ports;
 		worker->fdb = config->fdb;
+		worker->stations = config->stations;
 		worker->qsbr = config->qsbr;
 		worker->epoll_fd = worker->wake_fd = -1;
 	}
@@ -97,6 +99,7 @@ void worker_free(struct worker *worker)
 		(void)close(worker->wake_fd); // The same.
 	turns_fini(&worker->set);
 	offload_split_free(worker->split);
+	tap_io_free(worker->tap);
 	rte_ring_free(worker->learn_ring);
 	free(worker);
 }

@@ -13,6 +13,8 @@
 
 struct rte_rcu_qsbr;
 struct rte_ring;
+struct stations;
+struct tap_io;
 
 #define WORKER_LEARN_RING 1024	// Addresses waiting for the control thread; a power of two.
 #define WORKER_TOUCHED_MAX 1024 // Destination queues that one burst shows together.
@@ -42,6 +44,7 @@ struct worker {
 	struct rte_ring *learn_ring; // struct learn_post, single producer and consumer.
 	struct rte_rcu_qsbr *qsbr;
 	const struct fdb *fdb;
+	const struct stations *stations;
 	unsigned int core;  // The CPU it runs on.
 	unsigned int index; // 0 .. WIRE_WORKERS_MAX - 1; also its number with qsbr.
 	bool guarded;	    // There are several workers: destination queues have to be locked.
@@ -71,6 +74,8 @@ struct worker {
 	uint64_t next_look;   // TSC.
 	struct turns set;     // The queues that it polls.
 	struct fdb_cache cache;
+	struct port *source; // Whose burst is in the air.
+	struct tap_io *tap;  // NULL as long as there is no TAP. The control thread makes it.
 	struct frame_burst burst;
 	uint32_t touched_count;
 	struct port_queue *touched[WORKER_TOUCHED_MAX];
@@ -88,6 +93,7 @@ struct worker_config {
 	uint64_t tsc_hz, start_tsc;
 	const struct port_table *ports;
 	const struct fdb *fdb;
+	const struct stations *stations;
 	struct rte_rcu_qsbr *qsbr; // The worker registers with it under its index.
 };
 

@@ -5,6 +5,7 @@
 #include "switch/count.h"
 #include "switch/eal.h"
 #include "switch/switch.h"
+#include "switch/trunk.h"
 #include "tests/lib/unit.h"
 
 #include <rte_cycles.h>
@@ -15,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define WORKERS 2
@@ -57,7 +59,9 @@ struct scene {
 	pthread_t thread[WORKERS];
 	struct vring_mem mem;
 	struct end end[3];
-	uint32_t rounds; // Of the exchange between the first two ends.
+	uint32_t rounds;    // Of the exchange between the first two ends.
+	struct port *trunk; // In the first end's place; NULL: none.
+	int peer;	    // The other side of its TAP.
 	bool stop;
 };
 
@@ -252,6 +256,7 @@ static void set_up_workers(struct scene *scene, uint64_t quiet_cycles)
 		.start_tsc = sw->start_tsc,
 		.ports = &sw->table,
 		.fdb = sw->fdb,
+		.stations = sw->stations,
 		.qsbr = sw->qsbr,
 	};
 
@@ -282,6 +287,8 @@ static struct scene *scene_new(uint64_t quiet_cycles)
 	assert_int_equal(rte_rcu_qsbr_init(sw->qsbr, WORKERS), 0);
 	sw->fdb = fdb_new(sw->qsbr, &err);
 	assert_non_null(sw->fdb);
+	sw->stations = stations_new(sw->qsbr, sw->fdb);
+	assert_non_null(sw->stations);
 	sw->tsc_hz = rte_get_tsc_hz();
 	sw->start_tsc = rte_rdtsc();
 	sw->fault_fd = eventfd(0, EFD_NONBLOCK);
@@ -304,6 +311,10 @@ static void scene_free(struct scene *scene)
 {
 	struct switch_state *sw = &scene->sw;
 
+	if (scene->trunk) {
+		assert_int_equal(table_remove_port(sw, scene->trunk->spec.port, NULL), 0);
+		close(scene->peer);
+	}
 	while (sw->ports)
 		remove_port(scene, sw->ports->spec.port - 1);
 	for (uint32_t i = 0; i < WORKERS; i++) {
@@ -314,6 +325,7 @@ static void scene_free(struct scene *scene)
 		worker_free(sw->workers[i]);
 	}
 	assert_int_equal(table_remove_network(sw, 1, NULL), 0);
+	stations_free(sw->stations);
 	fdb_free(sw->fdb);
 	close(sw->fault_fd);
 	free(sw->qsbr);
@@ -325,6 +337,11 @@ static void disturb(struct scene *scene, uint32_t step)
 {
 	struct end *end = &scene->end[step / 4 % 2];
 
+	if (scene->trunk) {
+		struct port *port = step % 2 ? scene->trunk : scene->end[1].port;
+		assign_move(&scene->sw, port, 0, port->pair[0].worker ^ 1);
+		return;
+	}
 	switch (step % 4) {
 	case 0: // The same rings in a new path: nobody notices.
 		assert_int_equal(publish_path(&scene->sw, end->port, make_path(end)), 0);
@@ -385,6 +402,90 @@ static void exchange(uint64_t quiet_cycles, bool disturbing)
 		for (uint32_t i = 0; i < WORKERS; i++)
 			assert_true(count_read(&scene->sw.workers[i]->sleeps) > 100);
 	scene_free(scene);
+}
+
+// A TAP with the first end's address behind it: a socket pair, which keeps frames apart as a TAP does.
+static void add_tap(struct scene *scene)
+{
+	const struct wire_port port = {
+		.port = WIRE_TRUNK_ID(1),
+		.network = 1,
+		.name = "t",
+		.queues = 1,
+		.kind = WIRE_PORT_TAP,
+	};
+	const struct wire_station station = {
+		.port = port.port, .network = 1, .mac = {2, 0, 0, 0, 0, 0}};
+	const struct timeval patience = {.tv_sec = STALL_SECONDS};
+	int pair[2];
+
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, pair), 0);
+	assert_int_equal(
+		setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0
+	);
+	assert_int_equal(trunk_add(&scene->sw, &port, pair, NULL), 0);
+	scene->trunk = table_port(&scene->sw, port.port);
+	scene->peer = pair[1];
+	assert_int_equal(stations_add(scene->sw.stations, &station, scene->trunk, NULL), 0);
+}
+
+static void *run_tap_asker(void *arg)
+{
+	struct scene *scene = arg;
+	uint8_t frame[HEADER + FRAME] = {0};
+	const uint8_t head[] = {2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 0, 0x88, 0xb5};
+	uint32_t state = 1;
+
+	for (uint32_t i = 0; i < ROUNDS; i++) {
+		memcpy(frame + HEADER, head, sizeof(head));
+		memcpy(frame + HEADER + sizeof(head), &i, sizeof(i));
+		if (write(scene->peer, frame, sizeof(frame)) != sizeof(frame) ||
+		    read(scene->peer, frame, sizeof(frame)) != sizeof(frame) ||
+		    memcmp(frame + HEADER + sizeof(head), &i, sizeof(i)) != 0)
+			return NULL; // The rounds say so.
+		__atomic_store_n(&scene->rounds, i + 1, __ATOMIC_RELEASE);
+		state = state * 1664525 + 1013904223;
+		for (uint32_t n = state >> 20; n; n--)
+			__asm__ volatile("");
+	}
+	return NULL;
+}
+
+static void exchange_with_tap(uint64_t quiet_cycles, bool disturbing)
+{
+	struct scene *scene = scene_new(quiet_cycles);
+	pthread_t asker, answerer;
+
+	add_tap(scene);
+	add_port(scene, 1);
+	assert_int_equal(pthread_create(&answerer, NULL, run_answerer, scene), 0);
+	assert_int_equal(pthread_create(&asker, NULL, run_tap_asker, scene), 0);
+	bool done = watch(scene, ROUNDS, disturbing);
+	__atomic_store_n(&scene->stop, true, __ATOMIC_RELEASE);
+	(void)shutdown(scene->peer, SHUT_RD); // Whoever waits there.
+	assert_int_equal(pthread_join(asker, NULL), 0);
+	assert_int_equal(pthread_join(answerer, NULL), 0);
+	if (!done)
+		fail_msg("stuck after %u of %u rounds", scene->rounds, ROUNDS);
+	if (quiet_cycles == 0)
+		for (uint32_t i = 0; i < WORKERS; i++)
+			assert_true(count_read(&scene->sw.workers[i]->sleeps) > 100);
+	scene_free(scene);
+}
+
+static void test_no_wake_up_by_a_tap_is_lost(void **state)
+{
+	exchange_with_tap(0, false);
+}
+
+static void test_nor_while_its_queue_moves(void **state)
+{
+	exchange_with_tap(0, true);
+}
+
+static void test_nor_with_naps_beside_a_tap(void **state)
+{
+	exchange_with_tap(rte_get_tsc_hz() / 50000, true);
 }
 
 // The moment of falling asleep, again and again.
@@ -463,6 +564,9 @@ int main(void)
 		cmocka_unit_test(test_nor_with_short_naps),
 		cmocka_unit_test(test_always_awake),
 		cmocka_unit_test(test_a_flood_of_news),
+		cmocka_unit_test(test_no_wake_up_by_a_tap_is_lost),
+		cmocka_unit_test(test_nor_while_its_queue_moves),
+		cmocka_unit_test(test_nor_with_naps_beside_a_tap),
 	};
 	return cmocka_run_group_tests_name("poll", tests, start_eal, NULL);
 }

@@ -3,15 +3,18 @@
 #include "tests/unit/switch/rig.h"
 
 #include "switch/eal.h"
+#include "switch/trunk.h"
 #include "tests/lib/unit.h"
 
 #include <rte_cycles.h>
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define HEADER 12
@@ -36,6 +39,7 @@ static struct worker *make_worker(struct rig *rig)
 		.tsc_hz = rte_get_tsc_hz(),
 		.ports = &rig->sw.table,
 		.fdb = rig->fdb,
+		.stations = rig->sw.stations,
 		.qsbr = rig->sw.qsbr,
 	};
 	struct rwy_err err = {0};
@@ -56,6 +60,8 @@ struct rig *rig_new(void)
 	assert_int_equal(rte_rcu_qsbr_init(rig->sw.qsbr, 1), 0);
 	rig->fdb = rig->sw.fdb = fdb_new(rig->sw.qsbr, &err);
 	assert_non_null(rig->fdb);
+	rig->sw.stations = stations_new(rig->sw.qsbr, rig->fdb);
+	assert_non_null(rig->sw.stations);
 	rig->sw.fault_fd = eventfd(0, EFD_NONBLOCK);
 	rig->worker = rig->sw.workers[0] = make_worker(rig);
 	rig->sw.worker_count = 1;
@@ -88,6 +94,7 @@ void rig_free(struct rig *rig)
 		assert_int_equal(
 			table_remove_network(&rig->sw, rig->sw.networks->spec.network, NULL), 0
 		);
+	stations_free(rig->sw.stations);
 	fdb_free(rig->fdb);
 	close(rig->sw.fault_fd);
 	worker_free(rig->worker);
@@ -141,6 +148,56 @@ struct rig_end *rig_live(struct rig *rig, uint32_t network, const uint8_t *mac, 
 	end->port->path = &end->path;
 	rebuild_flood(rig, end->port->network);
 	return end;
+}
+
+struct port *rig_trunk(
+	struct rig *rig,
+	uint32_t network,
+	uint16_t queues,
+	uint32_t offloads,
+	int *ret_peers
+)
+{
+	const struct wire_port spec = {
+		.port = WIRE_TRUNK_ID(network),
+		.network = network,
+		.name = "t",
+		.queues = queues,
+		.kind = WIRE_PORT_TAP,
+		.offloads = offloads,
+	};
+	struct rwy_err err = {0};
+	int own[WIRE_QUEUES_MAX];
+
+	for (uint16_t i = 0; i < queues; i++) {
+		int pair[2];
+		assert_int_equal(
+			socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, pair),
+			0
+		);
+		own[i] = pair[0];
+		ret_peers[i] = pair[1];
+	}
+	assert_int_equal(trunk_add(&rig->sw, &spec, own, &err), 0);
+	return table_port(&rig->sw, spec.port);
+}
+
+int rig_station(
+	struct rig *rig,
+	struct port *port,
+	const uint8_t *mac,
+	uint32_t epoch,
+	const char *ip,
+	const char *ip6
+)
+{
+	struct wire_station spec = {
+		.port = port->spec.port, .network = port->spec.network, .epoch = epoch};
+
+	memcpy(spec.mac, mac, MAC_SIZE);
+	(void)snprintf(spec.ip, sizeof(spec.ip), "%s", ip ? ip : ""); // The tests' fit.
+	(void)snprintf(spec.ip6, sizeof(spec.ip6), "%s", ip6 ? ip6 : "");
+	return stations_add(rig->sw.stations, &spec, port, NULL);
 }
 
 struct fdb_entry *rig_lookup(struct rig *rig, uint32_t network, const uint8_t *mac)

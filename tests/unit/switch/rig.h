@@ -40,6 +40,25 @@ struct port *rig_port(struct rig *rig, uint32_t network, const uint8_t *mac, boo
 // The same with a front end, live.
 struct rig_end *rig_live(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning);
 
+// The network's TAP, whose queues are one end of a socket pair each, which keeps frames apart as a TAP does. The other ends
+// are non-blocking and the caller's. To be added behind all front ends of the network.
+struct port *rig_trunk(
+	struct rig *rig,
+	uint32_t network,
+	uint16_t queues,
+	uint32_t offloads,
+	int *ret_peers
+);
+// As ringwayd would add it.
+int rig_station(
+	struct rig *rig,
+	struct port *port,
+	const uint8_t *mac,
+	uint32_t epoch,
+	const char *ip,
+	const char *ip6
+);
+
 // As a worker would look it up at the beginning of a turn.
 struct fdb_entry *rig_lookup(struct rig *rig, uint32_t network, const uint8_t *mac);
 
