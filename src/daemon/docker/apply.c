@@ -100,6 +100,24 @@ static int rename_network(const struct apply *apply, struct rwy_err *err)
 	return r == -ENOENT ? 0 : r;
 }
 
+static int set_range(const struct apply *apply, struct rwy_err *err)
+{
+	const struct reconcile_network *network = network_of(apply);
+	const struct reconcile_listed *listed =
+		&((const struct reconcile_listed *)apply->snapshot->listed.data
+		)[apply->action->listed];
+	struct docker *docker = apply->docker;
+	struct network_spec picked = {0};
+	struct network_info info;
+	memcpy(picked.ip_range, listed->ip_range, sizeof(picked.ip_range));
+	service_lock(docker->daemon);
+	int r = service_network_by_docker_id(docker->daemon, network->docker_id, &info, err);
+	if (!r)
+		r = service_network_set_addresses(docker->daemon, info.id, &picked, err);
+	service_unlock(docker->daemon);
+	return r == -ENOENT ? 0 : r;
+}
+
 static int adopt_network(const struct apply *apply, struct rwy_err *err)
 {
 	size_t index = apply->action->listed;
@@ -126,6 +144,7 @@ static apply_fn *const apply_table[RECONCILE_OP_COUNT] = {
 	[RECONCILE_NETWORK_REMOVE] = remove_network,
 	[RECONCILE_NETWORK_CREATE] = create_network,
 	[RECONCILE_NETWORK_RENAME] = rename_network,
+	[RECONCILE_NETWORK_RANGE] = set_range,
 	[RECONCILE_NETWORK_ADOPT] = adopt_network,
 	[RECONCILE_STRANGER] = do_nothing,
 };

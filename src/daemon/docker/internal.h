@@ -72,6 +72,19 @@ void docker_marks_free(struct docker_mark **list);
 // driver.c: the driver's calls, for the plugin socket's server.
 struct http_table driver_routes(struct docker *docker);
 http_error_body driver_error_body;
+// Logs a failed call and returns what the engine is to see of it.
+int driver_refuse(int r, const char *call, struct rwy_err *err);
+
+// endpoint.c, publish.c: the calls about endpoints.
+http_handler endpoint_on_create;
+http_handler endpoint_on_delete;
+http_handler endpoint_on_info;
+http_handler endpoint_on_join;
+http_handler endpoint_on_leave;
+http_handler publish_on_program;
+http_handler publish_on_revoke;
+// Whether it is an ordinary interface.
+bool driver_is_kernel(const struct port_info *port);
 
 // network.c: makes the row of a network that Docker has, or binds the one that waits for it. `docker_name` is Docker's
 // name of it, or empty while that is not known. Idempotent. Service lock held.
@@ -84,6 +97,11 @@ int network_adopt(
 // Docker has forgotten the network: the row goes, or stays without Docker while ports are on it. Service
 // lock held.
 int network_forget(struct docker *docker, const char *docker_id, struct rwy_err *err);
+
+// netbody.c: the body of POST /networks/create that makes this network in Docker; NULL without memory. Pure.
+json_t *network_engine_body(const char *driver, const struct network_spec *spec);
+// Auxiliary addresses ("name=address,..") as an object; family '4' or '6': only those of it. NULL without memory.
+json_t *network_aux_json(const char *aux, char family);
 
 // place.c: rewrites a place's manifest from the ports that it has now. memory_mib 0: as it was, or the default.
 // Service lock held.

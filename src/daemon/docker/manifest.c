@@ -69,10 +69,19 @@ static json_t *port_json(const struct manifest_port *port)
 		"queues",
 		(int)port->eal.queues
 	);
-	if (object && port->ip[0])
-		(void)json_object_set_new(object, "ip", json_string(port->ip)); // Seen below.
-	if (object && port->gateway[0])
-		(void)json_object_set_new(object, "gateway", json_string(port->gateway));
+	const struct {
+		const char *name, *text;
+	} addresses[] = {
+		{"ip", port->ip},
+		{"ip6", port->ip6},
+		{"gateway", port->gateway},
+		{"gateway6", port->gateway6},
+	};
+	for (size_t i = 0; object && i < sizeof(addresses) / sizeof(addresses[0]); i++)
+		if (addresses[i].text[0]) // What has no memory is left out, as what is not there.
+			(void)json_object_set_new(
+				object, addresses[i].name, json_string(addresses[i].text)
+			);
 	return object;
 }
 

@@ -14,7 +14,9 @@ struct manifest_port {
 	char name[NAME_SIZE];
 	char network[NAME_SIZE];
 	char ip[ADDR_TEXT_SIZE];
+	char ip6[ADDR_TEXT_SIZE];
 	char gateway[ADDR_TEXT_SIZE];
+	char gateway6[ADDR_TEXT_SIZE];
 	uint32_t mtu;
 };
 

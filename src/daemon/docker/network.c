@@ -13,6 +13,104 @@
 
 #define BOUND_MS 60000 // Longer than any reconciliation's grace.
 
+static int differs(
+	const struct network_info *row,
+	const char *what,
+	const char *ours,
+	const char *theirs,
+	struct rwy_err *err
+)
+{
+	err_set(err,
+		-EINVAL,
+		"network '%s' has %s %s, not %s",
+		row->spec.name,
+		what,
+		*ours ? ours : "none",
+		*theirs ? theirs : "none");
+	return err_hint(err, "give the same, or choose another ringway.name");
+}
+
+static const char *on_off(bool on)
+{
+	return on ? "on" : "off";
+}
+
+static int compare_numbers(
+	const struct network_info *row,
+	const struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	const struct network_spec *ours = &row->spec, *theirs = &network->spec;
+	char a[16], b[16];
+	bool vlan = (network->given & DRIVER_GIVEN_VLAN) && ours->vlan != theirs->vlan;
+	if (!vlan && (!theirs->mtu || ours->mtu == theirs->mtu))
+		return 0;
+	(void)snprintf(a, sizeof(a), "%u", vlan ? ours->vlan : ours->mtu); // They fit.
+	(void)snprintf(b, sizeof(b), "%u", vlan ? theirs->vlan : theirs->mtu);
+	return differs(row, vlan ? "option ringway.vlan" : "MTU", a, b, err);
+}
+
+// What both doors say of a network has to be the same. An option that Docker's side leaves out is as it is here.
+static int compare_options(
+	const struct network_info *row,
+	const struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	const struct network_spec *ours = &row->spec, *theirs = &network->spec;
+	const struct {
+		unsigned int given;
+		const char *what;
+		bool ours, theirs;
+	} switches[] = {
+		{0, "--internal", ours->internal, theirs->internal},
+		{DRIVER_GIVEN_PROXY_NEIGHBORS,
+		 "option ringway.proxy-neighbors",
+		 ours->proxy_neighbors,
+		 theirs->proxy_neighbors},
+		{DRIVER_GIVEN_GATEWAY,
+		 "option ringway.gateway",
+		 !ours->no_gateway,
+		 !theirs->no_gateway},
+	};
+	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
+		bool counts = !switches[i].given || (network->given & switches[i].given);
+		if (counts && switches[i].ours != switches[i].theirs)
+			return differs(
+				row,
+				switches[i].what,
+				on_off(switches[i].ours),
+				on_off(switches[i].theirs),
+				err
+			);
+	}
+	if ((network->given & DRIVER_GIVEN_UPLINK) && strcmp(ours->uplink, theirs->uplink) != 0)
+		return differs(row, "option ringway.uplink", ours->uplink, theirs->uplink, err);
+	return compare_numbers(row, network, err);
+}
+
+// Docker's address management would give away what it does not know of.
+static int compare_addresses(
+	const struct network_info *row,
+	const struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	_cleanup_json_ json_t *ours = network_aux_json(row->spec.aux, '\0');
+	_cleanup_json_ json_t *theirs = network_aux_json(network->spec.aux, '\0');
+	if (!ours || !theirs)
+		return err_set(err, -ENOMEM, "no memory");
+	if (row->spec.aux[0] && !json_equal(ours, theirs))
+		return differs(
+			row, "the auxiliary addresses", row->spec.aux, network->spec.aux, err
+		);
+	if (row->spec.subnet6[0] && !network->spec.subnet6[0])
+		return differs(row, "the IPv6 subnet", row->spec.subnet6, "", err);
+	return 0;
+}
+
 // The row of that name takes the Docker network, if it was waiting for one.
 static int bind_row(
 	struct docker *docker,
@@ -30,21 +128,14 @@ static int bind_row(
 					       : " and is kept out of Docker");
 		return err_hint(err, "choose another ringway.name");
 	}
-	if (network->mtu && network->mtu != row->spec.mtu)
-		return err_set(
-			err,
-			-EINVAL,
-			"network '%s' has MTU %u, not %u",
-			row->spec.name,
-			row->spec.mtu,
-			network->mtu
-		);
-	int r = 0;
-	struct network_spec given = {0};
-	memcpy(given.subnet, network->subnet, sizeof(given.subnet));
-	memcpy(given.gateway, network->gateway, sizeof(given.gateway));
-	if (network->subnet[0])
-		r = service_network_set_addresses(docker->daemon, row->id, &given, err);
+	int r = compare_options(row, network, err);
+	if (!r)
+		r = compare_addresses(row, network, err);
+	struct network_spec picked = network->spec;
+	if (row->spec.aux[0]) // The same, if in another order.
+		picked.aux[0] = '\0';
+	if (!r)
+		r = service_network_set_addresses(docker->daemon, row->id, &picked, err);
 	return r ? r : service_network_bind(docker->daemon, row->id, "", true, network->id, err);
 }
 
@@ -55,10 +146,9 @@ static int add_row(
 	struct rwy_err *err
 )
 {
-	struct network_spec spec = {.mtu = network->mtu, .docker = true};
+	struct network_spec spec = network->spec;
 	struct network_info added;
-	memcpy(spec.subnet, network->subnet, sizeof(spec.subnet));
-	memcpy(spec.gateway, network->gateway, sizeof(spec.gateway));
+	spec.docker = true;
 	memcpy(spec.docker_id, network->id, sizeof(spec.docker_id));
 	if (*name)
 		memcpy(spec.name, name, strlen(name) + 1);
@@ -83,10 +173,10 @@ int network_adopt(
 	struct network_info row;
 	if (service_network_by_docker_id(docker->daemon, network->id, &row, NULL) == 0)
 		return 0;
-	const char *name = network->name[0] ? network->name : docker_name;
+	const char *name = network->spec.name[0] ? network->spec.name : docker_name;
 	bool named = *name && service_network_get(docker->daemon, name, &row, NULL) == 0;
 	int r;
-	if (named && (network->name[0] || (row.spec.docker && !row.spec.docker_id[0])))
+	if (named && (network->spec.name[0] || (row.spec.docker && !row.spec.docker_id[0])))
 		r = bind_row(docker, &row, network, err);
 	else // A Docker name that is taken here leaves the provisional one.
 		r = add_row(docker, network, named ? "" : name, err);
@@ -110,44 +200,13 @@ int network_forget(struct docker *docker, const char *docker_id, struct rwy_err 
 	return service_network_bind(docker->daemon, row.id, "", false, "", err);
 }
 
-static json_t *make_body(struct docker *docker, const struct network_spec *spec)
-{
-	char mtu[16];
-	(void)snprintf(mtu, sizeof(mtu), "%u", spec->mtu); // It fits: ten digits at most.
-	_cleanup_json_ json_t *config = json_array();
-	if (spec->subnet[0]) {
-		json_t *pool = json_pack("{s:s}", "Subnet", spec->subnet);
-		if (pool && spec->gateway[0])
-			(void)json_object_set_new(pool, "Gateway", json_string(spec->gateway));
-		if (json_array_append_new(config, pool))
-			return NULL;
-	}
-	return json_pack(
-		"{s:s, s:b, s:s, s:{s:O}, s:{s:s, s:s}}",
-		"Name",
-		spec->name,
-		"CheckDuplicate",
-		1,
-		"Driver",
-		docker->name,
-		"IPAM",
-		"Config",
-		config,
-		"Options",
-		"ringway.name",
-		spec->name,
-		"mtu",
-		mtu
-	);
-}
-
 static int create_in_engine(
 	struct docker *docker,
 	const struct network_spec *spec,
 	struct rwy_err *err
 )
 {
-	_cleanup_json_ json_t *body = make_body(docker, spec);
+	_cleanup_json_ json_t *body = network_engine_body(docker->name, spec);
 	if (!body)
 		return err_set(err, -ENOMEM, "no memory");
 	struct engine_request request = {"POST", "/networks/create", body, ENGINE_LONG_MS};

@@ -12,18 +12,32 @@
 // Docker's own names for objects are 64 hexadecimal digits; 12 of them are shown to people.
 #define DOCKER_SHORT_ID 12
 
+// What a network's options said, where unset is a value too.
+#define DRIVER_GIVEN_PROXY_NEIGHBORS 1U
+#define DRIVER_GIVEN_GATEWAY 2U
+#define DRIVER_GIVEN_VLAN 4U
+#define DRIVER_GIVEN_UPLINK 8U
+
 struct driver_network {
 	char id[DOCKER_ID_SIZE];
-	char name[NAME_SIZE]; // Of the option ringway.name; empty: Docker tells it later.
-	char subnet[ADDR_TEXT_SIZE];
-	char gateway[ADDR_TEXT_SIZE]; // Without prefix.
-	uint32_t mtu;		      // 0: not given.
+	// The name is that of the option ringway.name (empty: Docker tells it later), an MTU of 0 was not given. Of a
+	// driver call it has no ip_range. `docker` and `docker_id` are not set.
+	struct network_spec spec;
+	unsigned int given; // DRIVER_GIVEN_*
+};
+
+enum driver_attach {
+	DRIVER_ATTACH_KERNEL, // Where the options do not say.
+	DRIVER_ATTACH_VHOST,
+	DRIVER_ATTACH_COUNT
 };
 
 struct driver_endpoint {
 	char network_id[DOCKER_ID_SIZE];
 	char id[DOCKER_ID_SIZE];
+	enum driver_attach attach;
 	char ip[ADDR_TEXT_SIZE];
+	char ip6[ADDR_TEXT_SIZE];
 	uint8_t mac[MAC_SIZE]; // Zero: we choose.
 	bool mac_given;	       // By Docker, which then wants no answer about it.
 	char name[NAME_SIZE];  // Empty: not given.
@@ -31,6 +45,7 @@ struct driver_endpoint {
 	uint16_t index;
 	uint16_t queues; // 0: not given.
 	bool learning;
+	bool pin_address;
 	bool no_offloads;
 	struct port_limits_given limits;
 	uint32_t memory_mib; // 0: not given.
@@ -54,7 +69,7 @@ int driver_parse_listed(
 	struct rwy_err *err
 );
 
-// NetworkDriver.CreateEndpoint. -EINVAL also: without ringway.attach=vhost.
+// NetworkDriver.CreateEndpoint. -EINVAL also: an option that the attachment does not have.
 int driver_parse_endpoint(json_t *body, struct driver_endpoint *ret_endpoint, struct rwy_err *err);
 
 enum driver_ids_want {
@@ -69,6 +84,16 @@ int driver_parse_ids(
 	json_t *body,
 	enum driver_ids_want want,
 	struct driver_ids *ret_ids,
+	struct rwy_err *err
+);
+
+// The published ports among the options of ProgramExternalConnectivity: at most `max` of them, one for each host
+// port; *ret_count tells how many. -EINVAL: one that is none, or too many.
+int driver_parse_portmap(
+	json_t *body,
+	struct port_publish *ret_list,
+	size_t max,
+	size_t *ret_count,
 	struct rwy_err *err
 );
 

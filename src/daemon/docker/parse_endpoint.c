@@ -69,6 +69,19 @@ static int read_key(const char *text, struct driver_endpoint *endpoint, struct r
 	return 0;
 }
 
+static int read_attach(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
+{
+	static const char *const words[DRIVER_ATTACH_COUNT] = {"kernel", "vhost"};
+	for (int i = 0; i < DRIVER_ATTACH_COUNT; i++) {
+		if (strcmp(text, words[i]) != 0)
+			continue;
+		endpoint->attach = (enum driver_attach)i;
+		return 0;
+	}
+	err_set(err, -EINVAL, "endpoint option 'ringway.attach' is '%.40s'", text);
+	return err_hint(err, "kernel, an ordinary interface, is the default; vhost is a socket");
+}
+
 static int read_endpoint_option(
 	const char *name,
 	const char *text,
@@ -78,7 +91,7 @@ static int read_endpoint_option(
 {
 	const char *word = name + strlen(OPTION_PREFIX);
 	if (strcmp(word, "attach") == 0)
-		return 0; // Looked at before all others.
+		return read_attach(text, endpoint, err);
 	if (strcmp(word, "key") == 0)
 		return read_key(text, endpoint, err);
 	if (strcmp(word, "index") == 0)
@@ -91,6 +104,8 @@ static int read_endpoint_option(
 		return parse_read_small(name, text, 1, QUEUES_MAX, &endpoint->queues, err);
 	if (strcmp(word, "learning") == 0)
 		return parse_read_switch(name, text, &endpoint->learning, err);
+	if (strcmp(word, "pin-address") == 0)
+		return parse_read_switch(name, text, &endpoint->pin_address, err);
 	if (strcmp(word, "offloads") == 0)
 		return read_offloads(name, text, endpoint, err);
 	if (strcmp(word, "memory") == 0)
@@ -103,28 +118,30 @@ static int read_endpoint_option(
 	err_set(err, -EINVAL, "endpoint option '%.80s' is unknown", name);
 	return err_hint(
 		err,
-		"known: ringway.attach, key, index, name, mac, queues, learning, offloads, rate, burst, "
-		"flood-rate, memory"
+		"known: ringway.attach, key, index, name, mac, queues, learning, pin-address, "
+		"offloads, rate, burst, flood-rate, memory"
 	);
 }
 
-// Kernel interfaces will be the default one day; until then asking for nothing must not give a container that
-// has no network without a word.
-static int check_attach(json_t *options, struct rwy_err *err)
+// Options of rings and EAL mean nothing to an interface, and saying nothing would look as if they did.
+static int check_attach(const struct driver_endpoint *endpoint, struct rwy_err *err)
 {
-	json_t *attach = json_object_get(options, OPTION_PREFIX "attach");
-	if (json_is_string(attach) && strcmp(json_string_value(attach), "vhost") == 0)
+	const char *option = NULL;
+	if (endpoint->attach == DRIVER_ATTACH_VHOST)
 		return 0;
-	if (attach)
-		err_set(err,
-			-EINVAL,
-			"endpoint option 'ringway.attach' is '%.40s'; only vhost is there",
-			json_is_string(attach) ? json_string_value(attach) : "no string");
-	else
-		err_set(err, -EINVAL, "kernel interfaces are not there yet");
-	return err_hint(
-		err, "use `ringway run`, or --network name=NET,driver-opt=ringway.attach=vhost"
-	);
+	if (endpoint->queues)
+		option = "queues";
+	else if (endpoint->no_offloads)
+		option = "offloads";
+	else if (endpoint->memory_mib)
+		option = "memory";
+	if (!option)
+		return 0;
+	err_set(err,
+		-EINVAL,
+		"endpoint option 'ringway.%s' is for DPDK applications, not for an ordinary interface",
+		option);
+	return err_hint(err, "leave it out, or use `ringway run`");
 }
 
 static int read_endpoint_options(
@@ -133,7 +150,7 @@ static int read_endpoint_options(
 	struct rwy_err *err
 )
 {
-	int r = check_attach(options, err);
+	int r = 0;
 	const char *name;
 	json_t *value;
 	json_object_foreach(options, name, value)
@@ -146,7 +163,7 @@ static int read_endpoint_options(
 			? read_endpoint_option(name, json_string_value(value), endpoint, err)
 			: err_set(err, -EINVAL, "option '%.80s' is not a string", name);
 	}
-	return r;
+	return r ? r : check_attach(endpoint, err);
 }
 
 static int read_interface(json_t *body, struct driver_endpoint *endpoint, struct rwy_err *err)
@@ -156,9 +173,9 @@ static int read_interface(json_t *body, struct driver_endpoint *endpoint, struct
 	int r = parse_get_object(body, "Interface", &interface, err);
 	if (!r)
 		r = parse_get_string(interface, "Address", endpoint->ip, sizeof(endpoint->ip), err);
-	if (!r && !endpoint->ip[0])
+	if (!r)
 		r = parse_get_string(
-			interface, "AddressIPv6", endpoint->ip, sizeof(endpoint->ip), err
+			interface, "AddressIPv6", endpoint->ip6, sizeof(endpoint->ip6), err
 		);
 	if (!r)
 		r = parse_get_string(interface, "MacAddress", mac, sizeof(mac), err);

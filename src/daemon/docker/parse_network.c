@@ -2,13 +2,115 @@
 // Reads networks: those of CreateNetwork (libnetwork's remote driver, docs/remote.md there) and those of the engine's
 // lists. Unknown members are the engine's business; unknown options are refused by name, since a mistyped option that
 // does nothing costs somebody an evening. Pure; any thread.
+#include "base/fields.h"
 #include "daemon/docker/parse.h"
 #include "daemon/docker/parse_value.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
-static int read_network_option(
+#define VLAN_MAX 4094
+
+typedef int option_fn(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+);
+
+static int read_mtu(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	return parse_read_number(name, text, 68, 65535, &network->spec.mtu, err);
+}
+
+static int read_network_name(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	return parse_read_name(name, text, network->spec.name, err);
+}
+
+static int read_proxy_neighbors(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	network->given |= DRIVER_GIVEN_PROXY_NEIGHBORS;
+	return parse_read_switch(name, text, &network->spec.proxy_neighbors, err);
+}
+
+static int read_gateway(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	bool on = true;
+	int r = parse_read_switch(name, text, &on, err);
+	network->given |= DRIVER_GIVEN_GATEWAY;
+	network->spec.no_gateway = !on;
+	return r;
+}
+
+static int read_vlan(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	network->given |= DRIVER_GIVEN_VLAN;
+	return parse_read_small(name, text, 1, VLAN_MAX, &network->spec.vlan, err);
+}
+
+// What is a device the service says, which knows the host.
+static int read_uplink(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	if (!*text || strlen(text) >= sizeof(network->spec.uplink))
+		return err_set(
+			err,
+			-EINVAL,
+			"option '%s' is '%.40s', not a device's name of 1 to %zu characters",
+			name,
+			text,
+			sizeof(network->spec.uplink) - 1
+		);
+	network->given |= DRIVER_GIVEN_UPLINK;
+	memcpy(network->spec.uplink, text, strlen(text) + 1);
+	return 0;
+}
+
+static const struct {
+	const char *name;
+	option_fn *read;
+} network_options[] = {
+	{"mtu", read_mtu},
+	{"com.docker.network.driver.mtu", read_mtu},
+	{OPTION_PREFIX "name", read_network_name},
+	{OPTION_PREFIX "proxy-neighbors", read_proxy_neighbors},
+	{OPTION_PREFIX "gateway", read_gateway},
+	{OPTION_PREFIX "vlan", read_vlan},
+	{OPTION_PREFIX "uplink", read_uplink},
+};
+
+static int read_option(
 	const char *name,
 	json_t *value,
 	struct driver_network *network,
@@ -16,97 +118,204 @@ static int read_network_option(
 )
 {
 	if (!json_is_string(value))
-		return err_set(err, -EINVAL, "option '%s' is not a string", name);
-	const char *text = json_string_value(value);
-	if (strcmp(name, "mtu") == 0 || strcmp(name, "com.docker.network.driver.mtu") == 0)
-		return parse_read_number(name, text, 68, 65535, &network->mtu, err);
-	if (strcmp(name, OPTION_PREFIX "name") == 0)
-		return parse_read_name(name, text, network->name, err);
+		return err_set(err, -EINVAL, "option '%.80s' is not a string", name);
+	for (size_t i = 0; i < sizeof(network_options) / sizeof(network_options[0]); i++)
+		if (strcmp(name, network_options[i].name) == 0)
+			return network_options[i].read(
+				name, json_string_value(value), network, err
+			);
 	err_set(err, -EINVAL, "option '%.80s' is unknown", name);
-	return err_hint(err, "known: mtu, com.docker.network.driver.mtu, ringway.name");
+	return err_hint(
+		err,
+		"known: mtu, com.docker.network.driver.mtu, ringway.name, proxy-neighbors, gateway, "
+		"vlan, uplink"
+	);
 }
 
-static int read_network_options(
-	json_t *options,
-	struct driver_network *network,
-	struct rwy_err *err
-)
+static int read_options(json_t *options, struct driver_network *network, struct rwy_err *err)
 {
 	const char *name;
 	json_t *value;
 	json_object_foreach(options, name, value)
 	{
-		int r = read_network_option(name, value, network, err);
+		int r = read_option(name, value, network, err);
 		if (r)
 			return r;
 	}
 	return 0;
 }
 
+// Addresses that nobody gets, "name=address" with commas between, as network_spec has them.
+static int read_aux(json_t *addresses, struct driver_network *network, struct rwy_err *err)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach(addresses, name, value)
+	{
+		const char *text = json_string_value(value);
+		char *aux = network->spec.aux;
+		size_t used = strlen(aux), room = sizeof(network->spec.aux) - used;
+		if (!text || !*name || strpbrk(name, ",="))
+			return err_set(
+				err,
+				-EINVAL,
+				"auxiliary address '%.40s' has no name of letters and digits",
+				name
+			);
+		int n = snprintf(
+			aux + used,
+			room,
+			"%s%s=%.*s",
+			used ? "," : "",
+			name,
+			(int)strcspn(text, "/"),
+			text
+		);
+		if (n < 0 || (size_t)n >= room)
+			return err_set(
+				err,
+				-EINVAL,
+				"the auxiliary addresses are longer than %zu characters",
+				sizeof(network->spec.aux) - 1
+			);
+	}
+	return 0;
+}
+
+// Where the members of a pool stand in a driver call and in a list.
+struct pool_words {
+	const char *subnet, *aux;
+};
+
+static const struct pool_words call_words = {"Pool", "AuxAddresses"};
+static const struct pool_words list_words = {"Subnet", "AuxiliaryAddresses"};
+
 // One pool of addresses. A pool of no address ("0.0.0.0/0") is that of Docker's null address management.
 static int read_pool(
 	json_t *pool,
-	const char *subnet_member,
+	const struct pool_words *words,
 	struct driver_network *network,
 	struct rwy_err *err
 )
 {
+	struct network_spec *spec = &network->spec;
+	char subnet[ADDR_TEXT_SIZE] = "", gateway[ADDR_TEXT_SIZE] = "";
+	json_t *aux = NULL;
 	if (!json_is_object(pool))
 		return err_set(err, -EINVAL, "a pool of addresses is not an object");
-	int r = parse_get_string(
-		pool, subnet_member, network->subnet, sizeof(network->subnet), err
-	);
+	int r = parse_get_string(pool, words->subnet, subnet, sizeof(subnet), err);
 	if (!r)
-		r = parse_get_string(
-			pool, "Gateway", network->gateway, sizeof(network->gateway), err
-		);
-	if (r)
+		r = parse_get_string(pool, "Gateway", gateway, sizeof(gateway), err);
+	if (!r)
+		r = parse_get_object(pool, words->aux, &aux, err);
+	if (r || !subnet[0] || strcmp(subnet, "0.0.0.0/0") == 0 || strcmp(subnet, "::/0") == 0)
 		return r;
-	if (strcmp(network->subnet, "0.0.0.0/0") == 0)
-		network->subnet[0] = '\0';
-	if (!network->subnet[0])
-		network->gateway[0] = '\0';
-	network->gateway[strcspn(network->gateway, "/")] = '\0';
-	return 0;
+	gateway[strcspn(gateway, "/")] = '\0';
+	bool v6 = strchr(subnet, ':') != NULL;
+	if (v6 ? spec->subnet6[0] : spec->subnet[0]) {
+		err_set(err,
+			-EINVAL,
+			"it has more than one subnet of IPv%d: %s and %s",
+			v6 ? 6 : 4,
+			v6 ? spec->subnet6 : spec->subnet,
+			subnet);
+		return err_hint(err, "give one --subnet of each family");
+	}
+	memcpy(v6 ? spec->subnet6 : spec->subnet, subnet, sizeof(subnet));
+	memcpy(v6 ? spec->gateway6 : spec->gateway, gateway, sizeof(gateway));
+	return read_aux(aux, network, err);
 }
 
-// A network of ours has one subnet: the first of IPv4, or else the first of IPv6.
-static int read_pools(json_t *body, struct driver_network *network, struct rwy_err *err)
+static int read_pools(
+	json_t *pools,
+	const struct pool_words *words,
+	struct driver_network *network,
+	struct rwy_err *err
+)
 {
-	json_t *v4 = NULL, *v6 = NULL;
-	int r = parse_get_array(body, "IPv4Data", &v4, err);
-	if (!r)
-		r = parse_get_array(body, "IPv6Data", &v6, err);
-	if (r)
-		return r;
-	if (json_array_size(v4) > 1) {
-		err_set(err, -EINVAL, "it has %zu subnets", json_array_size(v4));
-		return err_hint(err, "give one --subnet");
+	size_t i;
+	json_t *pool;
+	int r = 0;
+	json_array_foreach(pools, i, pool)
+	{
+		if (!r)
+			r = read_pool(pool, words, network, err);
 	}
-	if (json_array_size(v4))
-		return read_pool(json_array_get(v4, 0), "Pool", network, err);
-	if (json_array_size(v6))
-		return read_pool(json_array_get(v6, 0), "Pool", network, err);
-	return 0;
+	return r;
 }
 
 int driver_parse_network(json_t *body, struct driver_network *ret_network, struct rwy_err *err)
 {
 	struct driver_network network = {0};
-	json_t *options = NULL, *generic = NULL;
+	json_t *options = NULL, *generic = NULL, *v4 = NULL, *v6 = NULL;
 	int r = parse_get_id(body, "NetworkID", network.id, err);
 	if (!r)
 		r = parse_get_object(body, "Options", &options, err);
 	if (!r)
 		r = parse_get_object(options, "com.docker.network.generic", &generic, err);
 	if (!r)
-		r = read_network_options(generic, &network, err);
+		r = read_options(generic, &network, err);
 	if (!r)
-		r = read_pools(body, &network, err);
+		r = parse_get_array(body, "IPv4Data", &v4, err);
+	if (!r)
+		r = parse_get_array(body, "IPv6Data", &v6, err);
+	if (!r)
+		r = read_pools(v4, &call_words, &network, err);
+	if (!r)
+		r = read_pools(v6, &call_words, &network, err);
 	if (r)
 		return err_prefix(err, "cannot create network '%.12s': ", network.id);
+	network.spec.internal =
+		json_is_true(json_object_get(options, "com.docker.network.internal"));
 	*ret_network = network;
 	return 0;
+}
+
+// The range that an engine picks addresses from, which driver calls do not tell.
+static int read_range(json_t *pools, struct driver_network *network, struct rwy_err *err)
+{
+	size_t i;
+	json_t *pool;
+	json_array_foreach(pools, i, pool)
+	{
+		char range[ADDR_TEXT_SIZE] = "";
+		int r = parse_get_string(pool, "IPRange", range, sizeof(range), err);
+		if (r)
+			return r;
+		// A network of ours has one; that of IPv4 comes first.
+		if (range[0] && (!network->spec.ip_range[0] || !strchr(range, ':')))
+			memcpy(network->spec.ip_range, range, sizeof(range));
+	}
+	return 0;
+}
+
+// The engine keeps a subnet of IPv6 also where it was not to use it.
+static json_t *pools_in_use(json_t *config, bool v6)
+{
+	json_t *used = json_array();
+	size_t i;
+	json_t *pool;
+	json_array_foreach(config, i, pool)
+	{
+		const char *subnet = json_string_value(json_object_get(pool, "Subnet"));
+		if (v6 || !subnet || !strchr(subnet, ':'))
+			(void)json_array_append(used, pool); // Without memory it has no subnet.
+	}
+	return used;
+}
+
+static int read_listed_pools(json_t *object, struct driver_network *network, struct rwy_err *err)
+{
+	json_t *ipam = NULL, *config = NULL;
+	int r = parse_get_object(object, "IPAM", &ipam, err);
+	if (!r)
+		r = parse_get_array(ipam, "Config", &config, err);
+	if (r)
+		return r;
+	_cleanup_json_ json_t *used =
+		pools_in_use(config, json_is_true(json_object_get(object, "EnableIPv6")));
+	r = read_pools(used, &list_words, network, err);
+	return r ? r : read_range(used, network, err);
 }
 
 int driver_parse_listed(
@@ -117,20 +326,17 @@ int driver_parse_listed(
 )
 {
 	struct driver_network network = {0};
-	json_t *options = NULL, *ipam = NULL, *config = NULL;
+	json_t *options = NULL;
 	int r = parse_get_id(object, "Id", network.id, err);
 	if (!r)
 		r = parse_get_object(object, "Options", &options, err);
 	if (!r)
-		r = read_network_options(options, &network, err);
+		r = read_options(options, &network, err);
 	if (!r)
-		r = parse_get_object(object, "IPAM", &ipam, err);
-	if (!r)
-		r = parse_get_array(ipam, "Config", &config, err);
-	if (!r && json_array_size(config))
-		r = read_pool(json_array_get(config, 0), "Subnet", &network, err);
+		r = read_listed_pools(object, &network, err);
 	if (r)
 		return err_prefix(err, "cannot use Docker's network '%.12s': ", network.id);
+	network.spec.internal = json_is_true(json_object_get(object, "Internal"));
 	*ret_network = network;
 	const char *name = json_string_value(json_object_get(object, "Name"));
 	ret_name[0] = '\0';

@@ -16,6 +16,7 @@
 
 struct place_ports {
 	const char *key;
+	bool sockets; // Those alone that the manifest speaks of: an ordinary interface is in plain sight.
 	size_t count;
 	struct port_info ports[MANIFEST_PORTS];
 };
@@ -23,7 +24,8 @@ struct place_ports {
 static void collect_port(void *arg, const struct port_info *info)
 {
 	struct place_ports *found = arg;
-	if (strcmp(info->spec.key, found->key) == 0 && found->count < MANIFEST_PORTS)
+	bool wanted = !found->sockets || !driver_is_kernel(info);
+	if (wanted && strcmp(info->spec.key, found->key) == 0 && found->count < MANIFEST_PORTS)
 		found->ports[found->count++] = *info;
 }
 
@@ -41,7 +43,9 @@ static void describe_port(const struct port_info *port, struct manifest_port *ou
 	memcpy(out->name, port->spec.name, sizeof(out->name));
 	memcpy(out->network, port->spec.network, sizeof(out->network));
 	memcpy(out->ip, port->spec.ip, sizeof(out->ip));
+	memcpy(out->ip6, port->spec.ip6, sizeof(out->ip6));
 	memcpy(out->gateway, port->gateway, sizeof(out->gateway));
+	memcpy(out->gateway6, port->gateway6, sizeof(out->gateway6));
 	out->mtu = port->mtu;
 }
 
@@ -73,6 +77,7 @@ int place_update(struct docker *docker, const char *key, uint32_t memory_mib, st
 	struct manifest *manifest = calloc(1, sizeof(*manifest));
 	if (found && manifest) {
 		found->key = key;
+		found->sockets = true;
 		service_each_port(docker->daemon, collect_port, found);
 		qsort(found->ports, found->count, sizeof(found->ports[0]), by_index);
 		for (size_t i = 0; i < found->count; i++)

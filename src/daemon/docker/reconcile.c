@@ -94,6 +94,8 @@ static void judge_network(
 		if (!input->listed[listed].named && input->listed[listed].name[0] &&
 		    reconcile_is_provisional(network->name, network->docker_id))
 			plan_add(plan, RECONCILE_NETWORK_RENAME, index, listed);
+		if (input->listed[listed].ip_range[0] && !network->ip_range[0])
+			plan_add(plan, RECONCILE_NETWORK_RANGE, index, listed);
 		return;
 	}
 	if (!old)
@@ -130,8 +132,9 @@ static void judge_listed(
 
 int reconcile_decide(const struct reconcile_input *input, struct reconcile_plan *ret_plan)
 {
-	size_t most =
-		input->port_count + input->place_count + input->network_count + input->listed_count;
+	// A network may be renamed and get its range.
+	size_t most = input->port_count + input->place_count + 2 * input->network_count +
+		input->listed_count;
 	struct reconcile_plan plan = {.actions = calloc(most + 1, sizeof(*plan.actions))};
 	if (!plan.actions)
 		return -ENOMEM;

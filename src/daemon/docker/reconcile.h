@@ -28,6 +28,7 @@ struct reconcile_network {
 	bool docker;	  // A Docker network is wanted.
 	uint32_t ports;	  // Whatever made them.
 	int64_t since_ms; // Made or bound.
+	char ip_range[ADDR_TEXT_SIZE];
 };
 
 struct reconcile_port {
@@ -45,9 +46,10 @@ struct reconcile_place {
 // A network of our driver in the engine's list.
 struct reconcile_listed {
 	char docker_id[DOCKER_ID_SIZE];
-	char name[NAME_SIZE]; // Empty: not a name that a network of ours can have.
-	bool named;	      // By ringway.name, so Docker's name does not count.
-	bool endpoints_known; // Its endpoints are in the list of endpoints.
+	char name[NAME_SIZE];	       // Empty: not a name that a network of ours can have.
+	bool named;		       // By ringway.name, so Docker's name does not count.
+	bool endpoints_known;	       // Its endpoints are in the list of endpoints.
+	char ip_range[ADDR_TEXT_SIZE]; // No driver call tells it.
 };
 
 struct reconcile_id {
@@ -86,8 +88,9 @@ enum reconcile_op {
 	RECONCILE_NETWORK_REMOVE, // of networks, once its ports are gone; kept without Docker if some stay.
 	RECONCILE_NETWORK_CREATE, // of networks, in Docker.
 	RECONCILE_NETWORK_RENAME, // of networks; `listed` has the name.
-	RECONCILE_NETWORK_ADOPT,  // `listed`: make or bind a row.
-	RECONCILE_STRANGER,	  // `listed`: without a row, but not for long enough.
+	RECONCILE_NETWORK_RANGE, // of networks; `listed` has the range that addresses are picked from.
+	RECONCILE_NETWORK_ADOPT, // `listed`: make or bind a row.
+	RECONCILE_STRANGER,	 // `listed`: without a row, but not for long enough.
 	RECONCILE_OP_COUNT
 };
 

@@ -23,6 +23,7 @@ static const struct field network_fields[] = {
 	FIELD(struct runplan_network, ip, FIELD_STR, 0),
 	FIELD(struct runplan_network, learning, FIELD_BOOL, 0),
 	FIELD(struct runplan_network, offloads, FIELD_BOOL, 0),
+	FIELD(struct runplan_network, pin_address, FIELD_BOOL, 0),
 	FIELD_STRUCT(struct runplan_network, limits, port_limits_fields),
 };
 
@@ -198,14 +199,16 @@ static int set_limits(json_t *options, const struct port_limits *limits)
 	return r;
 }
 
-// A vhost port's place: its key, and which of the place's ports it is.
-static int set_place(json_t *options, const struct runplan *plan, uint32_t index)
+// Which of the place's ports it is: sockets are counted from 0 without gaps, interfaces after them.
+static uint32_t place_index(const struct runplan *plan, uint32_t index)
 {
+	bool kernel = is_kernel(&plan->networks[index]);
 	uint32_t before = 0;
-	for (uint32_t i = 0; i < index; i++)
-		before += !is_kernel(&plan->networks[i]);
-	int r = set_text(options, "ringway.key", plan->key);
-	return r | set_number(options, "ringway.index", before);
+	for (uint32_t i = 0; i < plan->network_count; i++) {
+		bool same = is_kernel(&plan->networks[i]) == kernel;
+		before += same ? i < index : kernel;
+	}
+	return before;
 }
 
 static json_t *make_options(const struct runplan *plan, uint32_t index)
@@ -216,8 +219,8 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 	json_t *options = json_object();
 	mac_format(network->mac, mac);
 	int r = set_text(options, "ringway.attach", network->attach);
-	if (!is_kernel(network))
-		r |= set_place(options, plan, index);
+	r |= set_text(options, "ringway.key", plan->key);
+	r |= set_number(options, "ringway.index", place_index(plan, index));
 	r |= set_text(options, "ringway.mac", mac);
 	if (network->queues > 1)
 		r |= set_number(options, "ringway.queues", network->queues);
@@ -225,6 +228,8 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 		r |= set_text(options, "ringway.learning", "on");
 	if (!network->offloads)
 		r |= set_text(options, "ringway.offloads", "off");
+	if (network->pin_address)
+		r |= set_text(options, "ringway.pin-address", "on");
 	r |= set_limits(options, &network->limits);
 	if (plan->memory && !is_kernel(network))
 		r |= set_number(options, "ringway.memory", plan->memory);

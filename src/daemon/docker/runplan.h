@@ -21,6 +21,7 @@ struct runplan_network {
 	char ip[ADDR_TEXT_SIZE];
 	bool learning;
 	bool offloads; // True when absent.
+	bool pin_address;
 	struct port_limits limits;
 	// Not from the request:
 	char engine_name[256]; // Docker's name of the network.

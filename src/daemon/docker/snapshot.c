@@ -59,7 +59,8 @@ int snapshot_add_listed(struct snapshot *snapshot, json_t *network)
 	*kept = described;
 	memcpy(listed->docker_id, described.id, sizeof(listed->docker_id));
 	memcpy(listed->name, name, sizeof(listed->name));
-	listed->named = described.name[0] != '\0';
+	memcpy(listed->ip_range, described.spec.ip_range, sizeof(listed->ip_range));
+	listed->named = described.spec.name[0] != '\0';
 	return 0;
 }
 
@@ -162,6 +163,7 @@ static void collect_network(void *arg, const struct network_info *info)
 	*id = info->id;
 	copy_text(network->name, sizeof(network->name), info->spec.name);
 	copy_text(network->docker_id, sizeof(network->docker_id), info->spec.docker_id);
+	memcpy(network->ip_range, info->spec.ip_range, sizeof(network->ip_range));
 	network->docker = info->spec.docker;
 	network->ports = info->ports;
 	struct docker *docker = collect->docker;

@@ -2,8 +2,8 @@
 // The driver's calls in the order in which Docker makes them, and in those in which it should not. The handlers are
 // called as the server calls them; the engine is never asked (there is none).
 #include "base/fields.h"
-#include "daemon/docker/internal.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/daemon/docker/driver_bench.h"
 #include "tests/unit/daemon/docker/fake_service.h"
 
 #include <errno.h>
@@ -12,81 +12,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define NET "c578499a13119da8ae94cb2b2a69f0243c6045cbdcf9f64ff577cae141904b8d"
 #define KEY "00112233445566ff"
 
-struct bench {
-	char dir[64];
-	struct docker docker;
-	json_t *reply; // Of the last call.
-	struct rwy_err err;
-};
-
-static int setup(void **state)
-{
-	struct bench *bench = calloc(1, sizeof(*bench));
-	snprintf(bench->dir, sizeof(bench->dir), "/tmp/ringway-driver-XXXXXX");
-	if (!mkdtemp(bench->dir))
-		return -1;
-	bench->docker.daemon = fake_service_new(bench->dir);
-	pthread_mutex_init(&bench->docker.lock, NULL);
-	*state = bench;
-	return 0;
-}
-
-static int teardown(void **state)
-{
-	struct bench *bench = *state;
-	char command[128];
-	int locked = fake_service_is_locked(bench->docker.daemon);
-	snprintf(command, sizeof(command), "rm -rf %s", bench->dir);
-	docker_marks_free(&bench->docker.bound);
-	docker_marks_free(&bench->docker.promised);
-	fake_service_free(bench->docker.daemon);
-	pthread_mutex_destroy(&bench->docker.lock);
-	json_decref(bench->reply);
-	free(bench);
-	return system(command) || locked ? -1 : 0;
-}
-
-static int call(struct bench *bench, const char *name, const char *body)
-{
-	struct http_table table = driver_routes(&bench->docker);
-	_cleanup_json_ json_t *object = body ? json_loads(body, 0, NULL) : NULL;
-	struct http_request request = {.method = "POST", .path = name, .body = object};
-	json_decref(bench->reply);
-	bench->reply = json_object();
-	bench->err = (struct rwy_err){0};
-	for (size_t i = 0; i < table.count; i++)
-		if (strcmp(table.routes[i].path, name) == 0)
-			return table.routes[i].handler(
-				table.ctx, &request, bench->reply, &bench->err
-			);
-	fail_msg("no call %s", name);
-	return -1;
-}
-
-static void expect_reply(struct bench *bench, const char *text)
-{
-	_cleanup_json_ json_t *expected = json_loads(text, 0, NULL);
-	char *got = json_dumps(bench->reply, 0);
-	if (!json_equal(bench->reply, expected))
-		fail_msg("reply %s is not %s", got, text);
-	free(got);
-}
-
-static void make_network(struct bench *bench)
-{
-	int r =
-		call(bench,
-		     "/NetworkDriver.CreateNetwork",
-		     "{\"NetworkID\":\"" NET "\",\"Options\":{},\"IPv4Data\":"
-		     "[{\"Pool\":\"10.1.0.0/24\",\"Gateway\":\"10.1.0.1/24\"}],\"IPv6Data\":[]}");
-	assert_int_equal(r, 200);
-	expect_reply(bench, "{}");
-}
-
-static void make_place(struct bench *bench, const char *key)
+static void make_place(struct driver_bench *bench, const char *key)
 {
 	struct container_info place;
 	service_lock(bench->docker.daemon);
@@ -94,7 +22,12 @@ static void make_place(struct bench *bench, const char *key)
 	service_unlock(bench->docker.daemon);
 }
 
-static int make_endpoint(struct bench *bench, const char *id, const char *mac, const char *options)
+static int make_endpoint(
+	struct driver_bench *bench,
+	const char *id,
+	const char *mac,
+	const char *options
+)
 {
 	char body[1024];
 	snprintf(
@@ -108,23 +41,10 @@ static int make_endpoint(struct bench *bench, const char *id, const char *mac, c
 		mac,
 		options
 	);
-	return call(bench, "/NetworkDriver.CreateEndpoint", body);
+	return driver_bench_call(bench, "/NetworkDriver.CreateEndpoint", body);
 }
 
-static int call_endpoint(struct bench *bench, const char *name, const char *id)
-{
-	char body[512];
-	snprintf(
-		body,
-		sizeof(body),
-		"{\"NetworkID\":\"" NET "\",\"EndpointID\":\"%s\",\"SandboxKey\":"
-		"\"/var/run/docker/netns/none\",\"Options\":{}}",
-		id
-	);
-	return call(bench, name, body);
-}
-
-static bool manifest_has(struct bench *bench, const char *word)
+static bool manifest_has(struct driver_bench *bench, const char *word)
 {
 	char path[256];
 	char text[4096];
@@ -140,18 +60,18 @@ static bool manifest_has(struct bench *bench, const char *word)
 
 static void test_greeting(void **state)
 {
-	struct bench *bench = *state;
-	assert_int_equal(call(bench, "/Plugin.Activate", NULL), 200);
-	expect_reply(bench, "{\"Implements\":[\"NetworkDriver\"]}");
-	assert_int_equal(call(bench, "/NetworkDriver.GetCapabilities", NULL), 200);
-	expect_reply(bench, "{\"Scope\":\"local\",\"ConnectivityScope\":\"local\"}");
+	struct driver_bench *bench = *state;
+	assert_int_equal(driver_bench_call(bench, "/Plugin.Activate", NULL), 200);
+	driver_bench_expect(bench, "{\"Implements\":[\"NetworkDriver\"]}");
+	assert_int_equal(driver_bench_call(bench, "/NetworkDriver.GetCapabilities", NULL), 200);
+	driver_bench_expect(bench, "{\"Scope\":\"local\",\"ConnectivityScope\":\"local\"}");
 }
 
 static void test_one_life(void **state)
 {
-	struct bench *bench = *state;
+	struct driver_bench *bench = *state;
 	struct daemon *d = bench->docker.daemon;
-	make_network(bench);
+	driver_bench_network(bench);
 	make_place(bench, KEY);
 	assert_int_equal(
 		make_endpoint(
@@ -163,33 +83,69 @@ static void test_one_life(void **state)
 		),
 		200
 	);
-	expect_reply(bench, "{\"Interface\":{\"MacAddress\":\"02:00:00:00:00:77\"}}");
+	driver_bench_expect(bench, "{\"Interface\":{\"MacAddress\":\"02:00:00:00:00:77\"}}");
 	assert_true(manifest_has(bench, "mac=02:00:00:00:00:77"));
-	assert_int_equal(call_endpoint(bench, "/NetworkDriver.Join", "e1"), 200);
-	expect_reply(bench, "{\"InterfaceName\":{},\"DisableGatewayService\":true}");
-	assert_int_equal(call_endpoint(bench, "/NetworkDriver.EndpointOperInfo", "e1"), 200);
-	assert_int_equal(call_endpoint(bench, "/NetworkDriver.Leave", "e1"), 200);
-	assert_int_equal(call_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.Join", "e1"), 200);
+	driver_bench_expect(bench, "{\"InterfaceName\":{},\"DisableGatewayService\":true}");
+	assert_int_equal(
+		driver_bench_endpoint(bench, "/NetworkDriver.EndpointOperInfo", "e1"), 200
+	);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.Leave", "e1"), 200);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
 	assert_int_equal(fake_service_ports(d), 0);
 	assert_false(manifest_has(bench, "vdev"));
 	assert_true(manifest_has(bench, "--no-pci"));
 	assert_int_equal(
-		call(bench, "/NetworkDriver.DeleteNetwork", "{\"NetworkID\":\"" NET "\"}"), 200
+		driver_bench_call(
+			bench, "/NetworkDriver.DeleteNetwork", "{\"NetworkID\":\"" NET "\"}"
+		),
+		200
 	);
 	assert_int_equal(fake_service_networks(d), 0);
 }
 
+// The application's manifest is about its sockets; the kernel shows an interface by itself.
+static void test_interface_beside_a_socket(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct daemon *d = bench->docker.daemon;
+	driver_bench_network(bench);
+	make_place(bench, KEY);
+	const char *socket = ",\"ringway.key\":\"" KEY "\",\"ringway.mac\":\"02:00:00:00:00:77\"";
+	assert_int_equal(make_endpoint(bench, "e1", "", socket), 200);
+	assert_int_equal(
+		driver_bench_call(
+			bench,
+			"/NetworkDriver.CreateEndpoint",
+			"{\"NetworkID\":\"" NET
+			"\",\"EndpointID\":\"e2\",\"Interface\":{\"MacAddress\":"
+			"\"02:00:00:00:00:78\"},\"Options\":{\"ringway.key\":\"" KEY "\","
+			"\"ringway.index\":\"1\",\"ringway.name\":\"if\",\"ringway.attach\":\"kernel\"}}"
+		),
+		200
+	);
+	assert_int_equal(fake_service_ports(d), 2);
+	assert_true(manifest_has(bench, "mac=02:00:00:00:00:77"));
+	assert_false(manifest_has(bench, "02:00:00:00:00:78"));
+	assert_false(manifest_has(bench, "virtio_user1"));
+	// Both go with the place.
+	service_lock(d);
+	assert_int_equal(place_remove(&bench->docker, KEY, NULL), 0);
+	service_unlock(d);
+	assert_int_equal(fake_service_ports(d), 0);
+}
+
 static void test_everything_twice(void **state)
 {
-	struct bench *bench = *state;
+	struct driver_bench *bench = *state;
 	struct daemon *d = bench->docker.daemon;
-	make_network(bench);
-	make_network(bench);
+	driver_bench_network(bench);
+	driver_bench_network(bench);
 	assert_int_equal(fake_service_networks(d), 1);
 	assert_int_equal(make_endpoint(bench, "e1", "", ""), 200);
 	char *first = json_dumps(bench->reply, 0);
 	assert_int_equal(make_endpoint(bench, "e1", "", ""), 200);
-	expect_reply(bench, first);
+	driver_bench_expect(bench, first);
 	free(first);
 	assert_int_equal(fake_service_ports(d), 1);
 	static const char *const calls[] = {
@@ -198,15 +154,17 @@ static void test_everything_twice(void **state)
 		"/NetworkDriver.DeleteEndpoint",
 	};
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		assert_int_equal(call_endpoint(bench, calls[i], "e1"), 200);
+		assert_int_equal(driver_bench_endpoint(bench, calls[i], "e1"), 200);
 		if (i < 2)
-			assert_int_equal(call_endpoint(bench, calls[i], "e1"), 200);
+			assert_int_equal(driver_bench_endpoint(bench, calls[i], "e1"), 200);
 	}
-	assert_int_equal(call_endpoint(bench, "/NetworkDriver.Leave", "e1"), 200);
-	assert_int_equal(call_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.Leave", "e1"), 200);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(
-			call(bench, "/NetworkDriver.DeleteNetwork", "{\"NetworkID\":\"" NET "\"}"),
+			driver_bench_call(
+				bench, "/NetworkDriver.DeleteNetwork", "{\"NetworkID\":\"" NET "\"}"
+			),
 			200
 		);
 	assert_int_equal(fake_service_networks(d), 0);
@@ -214,10 +172,10 @@ static void test_everything_twice(void **state)
 
 static void test_given_mac_is_not_answered(void **state)
 {
-	struct bench *bench = *state;
-	make_network(bench);
+	struct driver_bench *bench = *state;
+	driver_bench_network(bench);
 	assert_int_equal(make_endpoint(bench, "e1", "02:00:00:00:00:05", ""), 200);
-	expect_reply(bench, "{}");
+	driver_bench_expect(bench, "{}");
 	assert_int_equal(make_endpoint(bench, "e2", "02:00:00:00:00:05", ""), -EEXIST);
 	assert_int_equal(make_endpoint(bench, "e3", "03:00:00:00:00:05", ""), -EINVAL);
 	assert_int_equal(fake_service_ports(bench->docker.daemon), 1);
@@ -226,8 +184,8 @@ static void test_given_mac_is_not_answered(void **state)
 // After a killed engine no Leave came; the same place asks anew.
 static void test_new_endpoint_replaces_forgotten_one(void **state)
 {
-	struct bench *bench = *state;
-	make_network(bench);
+	struct driver_bench *bench = *state;
+	driver_bench_network(bench);
 	make_place(bench, KEY);
 	const char *options = ",\"ringway.key\":\"" KEY "\",\"ringway.name\":\"gen.fast\","
 			      "\"ringway.mac\":\"02:00:00:00:00:77\"";
@@ -243,8 +201,8 @@ static void test_new_endpoint_replaces_forgotten_one(void **state)
 
 static void test_taken_name_falls_back(void **state)
 {
-	struct bench *bench = *state;
-	make_network(bench);
+	struct driver_bench *bench = *state;
+	driver_bench_network(bench);
 	assert_int_equal(make_endpoint(bench, "e1", "", ",\"ringway.name\":\"gen\""), 200);
 	assert_int_equal(make_endpoint(bench, "e2", "", ",\"ringway.name\":\"gen\""), 200);
 	struct port_info port;
@@ -254,54 +212,60 @@ static void test_taken_name_falls_back(void **state)
 	assert_int_equal(r, 0);
 }
 
-static void expect_refused(struct bench *bench, int r, const char *said)
-{
-	_cleanup_json_ json_t *reply = json_object();
-	// 404 would mean that the driver lacks the call.
-	assert_true(r < 0);
-	assert_int_not_equal(http_status_of(r), 404);
-	driver_error_body(reply, http_status_of(r), &bench->err);
-	const char *text = json_string_value(json_object_get(reply, "Err"));
-	if (!text || !strstr(text, said) || strchr(text, '\n'))
-		fail_msg("'%s' lacks '%s'", text ? text : "nothing", said);
-}
-
 static void test_refusals(void **state)
 {
-	struct bench *bench = *state;
-	expect_refused(bench, make_endpoint(bench, "e1", "", ""), "unknown to ringwayd");
-	make_network(bench);
-	expect_refused(
+	struct driver_bench *bench = *state;
+	driver_bench_refused(bench, make_endpoint(bench, "e1", "", ""), "unknown to ringwayd");
+	driver_bench_network(bench);
+	driver_bench_refused(
 		bench, make_endpoint(bench, "e1", "", ",\"ringway.key\":\"" KEY "\""), "ringway run"
 	);
-	expect_refused(bench, call_endpoint(bench, "/NetworkDriver.Join", "e9"), "e9");
-	expect_refused(bench, call(bench, "/NetworkDriver.Join", "{}"), "NetworkID");
-	expect_refused(bench, call(bench, "/NetworkDriver.Leave", "{}"), "NetworkID");
-	expect_refused(bench, call(bench, "/NetworkDriver.DeleteEndpoint", "{}"), "NetworkID");
-	expect_refused(bench, call(bench, "/NetworkDriver.DeleteNetwork", NULL), "NetworkID");
-	expect_refused(bench, call(bench, "/NetworkDriver.EndpointOperInfo", "{}"), "NetworkID");
-	expect_refused(bench, call(bench, "/NetworkDriver.CreateNetwork", "{}"), "NetworkID");
-	expect_refused(bench, call(bench, "/NetworkDriver.CreateEndpoint", NULL), "NetworkID");
+	driver_bench_refused(
+		bench, driver_bench_endpoint(bench, "/NetworkDriver.Join", "e9"), "e9"
+	);
+	driver_bench_refused(
+		bench, driver_bench_call(bench, "/NetworkDriver.Join", "{}"), "NetworkID"
+	);
+	driver_bench_refused(
+		bench, driver_bench_call(bench, "/NetworkDriver.Leave", "{}"), "NetworkID"
+	);
+	driver_bench_refused(
+		bench, driver_bench_call(bench, "/NetworkDriver.DeleteEndpoint", "{}"), "NetworkID"
+	);
+	driver_bench_refused(
+		bench, driver_bench_call(bench, "/NetworkDriver.DeleteNetwork", NULL), "NetworkID"
+	);
+	driver_bench_refused(
+		bench,
+		driver_bench_call(bench, "/NetworkDriver.EndpointOperInfo", "{}"),
+		"NetworkID"
+	);
+	driver_bench_refused(
+		bench, driver_bench_call(bench, "/NetworkDriver.CreateNetwork", "{}"), "NetworkID"
+	);
+	driver_bench_refused(
+		bench, driver_bench_call(bench, "/NetworkDriver.CreateEndpoint", NULL), "NetworkID"
+	);
 	assert_int_equal(fake_service_ports(bench->docker.daemon), 0);
 }
 
 // A manifest that cannot be written fails the endpoint and leaves no port.
 static void test_failed_manifest_undoes_the_port(void **state)
 {
-	struct bench *bench = *state;
+	struct driver_bench *bench = *state;
 	char command[128];
-	make_network(bench);
+	driver_bench_network(bench);
 	make_place(bench, KEY);
 	snprintf(command, sizeof(command), "rm -rf %s/ports/" KEY, bench->dir);
 	assert_int_equal(system(command), 0);
 	int r = make_endpoint(bench, "e1", "", ",\"ringway.key\":\"" KEY "\"");
-	expect_refused(bench, r, "manifest");
+	driver_bench_refused(bench, r, "manifest");
 	assert_int_equal(fake_service_ports(bench->docker.daemon), 0);
 }
 
 static void test_named_network_is_bound(void **state)
 {
-	struct bench *bench = *state;
+	struct driver_bench *bench = *state;
 	struct daemon *d = bench->docker.daemon;
 	struct network_spec spec = {.name = "fast", .docker = true, .mtu = 1500};
 	struct network_info row;
@@ -311,31 +275,35 @@ static void test_named_network_is_bound(void **state)
 	const char *body = "{\"NetworkID\":\"" NET "\",\"Options\":{"
 			   "\"com.docker.network.generic\":{\"ringway.name\":\"fast\"}},"
 			   "\"IPv4Data\":[{\"Pool\":\"10.9.0.0/24\",\"Gateway\":\"10.9.0.1/24\"}]}";
-	assert_int_equal(call(bench, "/NetworkDriver.CreateNetwork", body), 200);
+	assert_int_equal(driver_bench_call(bench, "/NetworkDriver.CreateNetwork", body), 200);
 	assert_int_equal(fake_service_networks(d), 1);
 	service_lock(d);
 	assert_int_equal(service_network_by_docker_id(d, NET, &row, NULL), 0);
 	service_unlock(d);
 	assert_string_equal(row.spec.name, "fast");
 	assert_string_equal(row.spec.subnet, "10.9.0.0/24");
-	int r =
-		call(bench,
-		     "/NetworkDriver.CreateNetwork",
-		     "{\"NetworkID\":\"ab\",\"Options\":{\"com.docker.network.generic\":"
-		     "{\"ringway.name\":\"fast\"}}}");
-	expect_refused(bench, r, "another Docker network");
+	int r = driver_bench_call(
+		bench,
+		"/NetworkDriver.CreateNetwork",
+		"{\"NetworkID\":\"ab\",\"Options\":{\"com.docker.network.generic\":"
+		"{\"ringway.name\":\"fast\"}}}"
+	);
+	driver_bench_refused(bench, r, "another Docker network");
 }
 
 // Ports that Docker knows nothing of keep their network.
 static void test_network_with_ports_outlives_docker(void **state)
 {
-	struct bench *bench = *state;
+	struct driver_bench *bench = *state;
 	struct daemon *d = bench->docker.daemon;
 	struct network_info row;
-	make_network(bench);
+	driver_bench_network(bench);
 	assert_int_equal(make_endpoint(bench, "e1", "", ""), 200);
 	assert_int_equal(
-		call(bench, "/NetworkDriver.DeleteNetwork", "{\"NetworkID\":\"" NET "\"}"), 200
+		driver_bench_call(
+			bench, "/NetworkDriver.DeleteNetwork", "{\"NetworkID\":\"" NET "\"}"
+		),
+		200
 	);
 	service_lock(d);
 	assert_int_equal(service_network_get(d, "c578499a1311", &row, NULL), 0);
@@ -351,22 +319,21 @@ static void test_the_rest_does_nothing(void **state)
 		"/NetworkDriver.FreeNetwork",
 		"/NetworkDriver.DiscoverNew",
 		"/NetworkDriver.DiscoverDelete",
-		"/NetworkDriver.ProgramExternalConnectivity",
-		"/NetworkDriver.RevokeExternalConnectivity",
 	};
 	for (size_t i = 0; i < sizeof(calls) / sizeof(calls[0]); i++) {
-		assert_int_equal(call(*state, calls[i], "{\"any\":1}"), 200);
-		expect_reply(*state, "{}");
+		assert_int_equal(driver_bench_call(*state, calls[i], "{\"any\":1}"), 200);
+		driver_bench_expect(*state, "{}");
 	}
 }
 
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) cmocka_unit_test_setup_teardown(name, driver_bench_setup, driver_bench_teardown)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_greeting),
 		TEST(test_one_life),
+		TEST(test_interface_beside_a_socket),
 		TEST(test_everything_twice),
 		TEST(test_given_mac_is_not_answered),
 		TEST(test_new_endpoint_replaces_forgotten_one),

@@ -21,6 +21,8 @@ struct daemon {
 	struct network_info networks[ROWS];
 	struct port_info ports[ROWS];
 	struct container_info places[ROWS];
+	struct port_publish published[ROWS][4]; // Of the port in the same row.
+	size_t published_count[ROWS];
 };
 
 static int64_t now_ms(void)
@@ -207,10 +209,25 @@ int service_network_set_addresses(
 {
 	held(d);
 	struct network_info *row = find_network_id(d, id);
-	if (row->spec.subnet[0] && strcmp(row->spec.subnet, given->subnet) != 0)
-		return err_set(err, -EINVAL, "subnet %s differs", given->subnet);
-	memcpy(row->spec.subnet, given->subnet, ADDR_TEXT_SIZE);
-	memcpy(row->spec.gateway, given->gateway, ADDR_TEXT_SIZE);
+	char *const own[] = {
+		row->spec.subnet,
+		row->spec.gateway,
+		row->spec.subnet6,
+		row->spec.gateway6,
+		row->spec.ip_range};
+	const char *const theirs[] = {
+		given->subnet, given->gateway, given->subnet6, given->gateway6, given->ip_range};
+	for (int i = 0; i < 5; i++)
+		if (own[i][0] && theirs[i][0] && strcmp(own[i], theirs[i]) != 0)
+			return err_set(err, -EINVAL, "address %s differs", theirs[i]);
+	for (int i = 0; i < 5; i++)
+		if (theirs[i][0])
+			memcpy(own[i], theirs[i], ADDR_TEXT_SIZE);
+	// As the service does: these are compared as text.
+	if (row->spec.aux[0] && given->aux[0] && strcmp(row->spec.aux, given->aux) != 0)
+		return err_set(err, -EINVAL, "auxiliary addresses %s differ", given->aux);
+	if (given->aux[0])
+		memcpy(row->spec.aux, given->aux, AUX_TEXT_SIZE);
 	return 0;
 }
 
@@ -274,6 +291,11 @@ int service_port_add(
 	row->created = time(NULL);
 	row->created_ms = now_ms();
 	snprintf(row->gateway, sizeof(row->gateway), "%s", network->spec.gateway);
+	snprintf(row->gateway6, sizeof(row->gateway6), "%s", network->spec.gateway6);
+	row->internal = network->spec.internal;
+	if (strcmp(spec->attach, "kernel") == 0)
+		snprintf(row->ifname_host, sizeof(row->ifname_host), "rwc%u-abcd", row->id);
+	d->published_count[row - d->ports] = 0;
 	if (!row->spec.queues)
 		row->spec.queues = 1;
 	if (mac_is_zero(row->spec.mac))
@@ -333,6 +355,49 @@ int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err)
 	if (!row)
 		return err_set(err, -ENOENT, "no port '%s'", name);
 	drop_port(d, row);
+	return 0;
+}
+
+// Port 1 of the host is taken.
+int service_port_publish(
+	struct daemon *d,
+	uint32_t id,
+	const struct port_publish *list,
+	size_t count,
+	struct rwy_err *err
+)
+{
+	held(d);
+	for (size_t i = 0; i < count; i++)
+		if (list[i].host_port == 1)
+			return err_set(err, -EADDRINUSE, "cannot publish port 1/tcp: in use");
+	for (int i = 0; i < ROWS; i++) {
+		if (d->ports[i].id != id)
+			continue;
+		assert(count <= 4);
+		for (size_t j = 0; j < count; j++)
+			d->published[i][j] = list[j];
+		d->published_count[i] = count;
+		return 0;
+	}
+	return err_set(err, -ENOENT, "no port %u", id);
+}
+
+size_t service_port_published(
+	struct daemon *d,
+	uint32_t id,
+	struct port_publish *ret_list,
+	size_t max
+)
+{
+	held(d);
+	for (int i = 0; i < ROWS; i++) {
+		if (d->ports[i].id != id)
+			continue;
+		for (size_t j = 0; j < d->published_count[i] && j < max; j++)
+			ret_list[j] = d->published[i][j];
+		return d->published_count[i];
+	}
 	return 0;
 }
 

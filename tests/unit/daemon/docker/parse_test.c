@@ -25,10 +25,48 @@ static void test_network_recorded(void **state)
 	struct driver_network network;
 	assert_int_equal(driver_parse_network(body, &network, NULL), 0);
 	assert_string_equal(network.id, NET);
-	assert_string_equal(network.name, "fast");
-	assert_string_equal(network.subnet, "10.201.0.0/24");
-	assert_string_equal(network.gateway, "10.201.0.1");
-	assert_int_equal(network.mtu, 1400);
+	assert_string_equal(network.spec.name, "fast");
+	assert_string_equal(network.spec.subnet, "10.201.0.0/24");
+	assert_string_equal(network.spec.gateway, "10.201.0.1");
+	assert_int_equal(network.spec.mtu, 1400);
+	assert_true(network.spec.internal);
+	assert_int_equal(network.given, 0);
+	assert_string_equal(network.spec.aux, "");
+}
+
+static void test_network_of_two_families(void **state)
+{
+	_cleanup_json_ json_t *body = json_loads(
+		"{\"NetworkID\":\"" NET "\",\"Options\":{\"com.docker.network.enable_ipv6\":true,"
+		"\"com.docker.network.generic\":{\"com.docker.network.driver.mtu\":\"1400\","
+		"\"ringway.proxy-neighbors\":\"on\",\"ringway.vlan\":\"7\",\"ringway.uplink\":"
+		"\"xdp:eth1\",\"ringway.gateway\":\"off\"}},\"IPv4Data\":[{\"AddressSpace\":"
+		"\"LocalDefault\",\"AuxAddresses\":{\"router\":\"10.88.0.5/24\"},\"Gateway\":"
+		"\"10.88.0.1/24\",\"Pool\":\"10.88.0.0/24\"}],\"IPv6Data\":[{\"AddressSpace\":"
+		"\"LocalDefault\",\"AuxAddresses\":{\"r6\":\"fd00:88::5/64\"},\"Gateway\":"
+		"\"fd00:88::1/64\",\"Pool\":\"fd00:88::/64\"}]}",
+		0,
+		NULL
+	);
+	struct driver_network network;
+	assert_int_equal(driver_parse_network(body, &network, NULL), 0);
+	const struct network_spec *spec = &network.spec;
+	assert_string_equal(spec->subnet, "10.88.0.0/24");
+	assert_string_equal(spec->gateway, "10.88.0.1");
+	assert_string_equal(spec->subnet6, "fd00:88::/64");
+	assert_string_equal(spec->gateway6, "fd00:88::1");
+	assert_string_equal(spec->aux, "router=10.88.0.5,r6=fd00:88::5");
+	assert_int_equal(spec->mtu, 1400);
+	assert_int_equal(spec->vlan, 7);
+	assert_string_equal(spec->uplink, "xdp:eth1");
+	assert_true(spec->proxy_neighbors);
+	assert_true(spec->no_gateway);
+	assert_false(spec->internal);
+	assert_int_equal(
+		network.given,
+		DRIVER_GIVEN_PROXY_NEIGHBORS | DRIVER_GIVEN_GATEWAY | DRIVER_GIVEN_VLAN |
+			DRIVER_GIVEN_UPLINK
+	);
 }
 
 static void test_network_without_addresses(void **state)
@@ -41,9 +79,9 @@ static void test_network_without_addresses(void **state)
 	);
 	struct driver_network network;
 	assert_int_equal(driver_parse_network(body, &network, NULL), 0);
-	assert_string_equal(network.subnet, "");
-	assert_string_equal(network.name, "");
-	assert_int_equal(network.mtu, 0);
+	assert_string_equal(network.spec.subnet, "");
+	assert_string_equal(network.spec.name, "");
+	assert_int_equal(network.spec.mtu, 0);
 }
 
 static void test_listed(void **state)
@@ -59,9 +97,9 @@ static void test_listed(void **state)
 	char name[NAME_SIZE];
 	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
 	assert_string_equal(name, "fast");
-	assert_string_equal(network.subnet, "10.1.0.0/16");
-	assert_string_equal(network.gateway, "10.1.0.1");
-	assert_int_equal(network.mtu, 9000);
+	assert_string_equal(network.spec.subnet, "10.1.0.0/16");
+	assert_string_equal(network.spec.gateway, "10.1.0.1");
+	assert_int_equal(network.spec.mtu, 9000);
 	// Docker's names may be longer than ours, which is no reason to leave its network alone.
 	char wide[301];
 	memset(wide, 'n', 300);
@@ -69,6 +107,106 @@ static void test_listed(void **state)
 	json_object_set_new(object, "Name", json_string(wide));
 	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
 	assert_string_equal(name, "");
+}
+
+// Ranges are told in lists alone, and a subnet of IPv6 also where the network does not use it.
+static void test_listed_with_everything(void **state)
+{
+	_cleanup_json_ json_t *object = json_loads(
+		"{\"Name\":\"rr\",\"Id\":\"" NET "\",\"EnableIPv6\":true,\"IPAM\":{\"Config\":["
+		"{\"Subnet\":\"fd00:88::/64\",\"IPRange\":\"fd00:88::8000/113\","
+		"\"AuxiliaryAddresses\":{\"r6\":\"fd00:88::5\"}},"
+		"{\"Subnet\":\"10.88.0.0/24\",\"IPRange\":\"10.88.0.128/25\",\"Gateway\":"
+		"\"10.88.0.1\",\"AuxiliaryAddresses\":{\"router\":\"10.88.0.5\"}}]},\"Internal\":true,"
+		"\"Options\":{\"ringway.gateway\":\"on\"}}",
+		0,
+		NULL
+	);
+	struct driver_network network;
+	char name[NAME_SIZE];
+	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
+	assert_string_equal(network.spec.subnet, "10.88.0.0/24");
+	assert_string_equal(network.spec.subnet6, "fd00:88::/64");
+	assert_string_equal(network.spec.gateway6, "");
+	assert_string_equal(network.spec.ip_range, "10.88.0.128/25");
+	assert_string_equal(network.spec.aux, "r6=fd00:88::5,router=10.88.0.5");
+	assert_true(network.spec.internal);
+	assert_false(network.spec.no_gateway);
+	assert_int_equal(network.given, DRIVER_GIVEN_GATEWAY);
+	json_object_set_new(object, "EnableIPv6", json_false());
+	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
+	assert_string_equal(network.spec.subnet6, "");
+	assert_string_equal(network.spec.aux, "router=10.88.0.5");
+}
+
+static void test_kernel_endpoint(void **state)
+{
+	_cleanup_json_ json_t *body = json_loads(
+		"{\"NetworkID\":\"" NET "\",\"EndpointID\":\"" EP "\",\"Interface\":{\"Address\":"
+		"\"10.88.0.128/24\",\"AddressIPv6\":\"fd00:88::2/64\",\"MacAddress\":"
+		"\"02:33:33:33:33:33\"},\"Options\":{\"com.docker.network.endpoint.exposedports\":"
+		"[{\"Proto\":6,\"Port\":1234}],\"com.docker.network.endpoint.macaddress\":"
+		"\"AjMzMzMz\",\"ringway.pin-address\":\"on\",\"ringway.learning\":\"off\"}}",
+		0,
+		NULL
+	);
+	struct driver_endpoint endpoint;
+	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
+	assert_int_equal(endpoint.attach, DRIVER_ATTACH_KERNEL);
+	assert_string_equal(endpoint.ip, "10.88.0.128/24");
+	assert_string_equal(endpoint.ip6, "fd00:88::2/64");
+	assert_true(endpoint.mac_given);
+	assert_int_equal(endpoint.mac[1], 0x33);
+	assert_true(endpoint.pin_address);
+	assert_false(endpoint.learning);
+	// Docker says nothing at all of an endpoint on an internal network.
+	json_object_set_new(body, "Options", json_object());
+	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
+	assert_int_equal(endpoint.attach, DRIVER_ATTACH_KERNEL);
+	json_object_set_new(body, "Options", json_pack("{s:s}", "ringway.attach", "kernel"));
+	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
+	assert_int_equal(endpoint.attach, DRIVER_ATTACH_KERNEL);
+}
+
+static void test_portmap_recorded(void **state)
+{
+	_cleanup_json_ json_t *body = json_loads(
+		"{\"NetworkID\":\"" NET "\",\"EndpointID\":\"" EP "\",\"Options\":{"
+		"\"com.docker.network.endpoint.exposedports\":[{\"Proto\":17,\"Port\":9003}],"
+		"\"com.docker.network.portmap\":[{\"Proto\":17,\"IP\":\"\",\"Port\":9003,\"HostIP\":"
+		"\"\",\"HostPort\":9003,\"HostPortEnd\":9003},{\"Proto\":132,\"IP\":\"\",\"Port\":5000,"
+		"\"HostIP\":\"::1\",\"HostPort\":5000,\"HostPortEnd\":5000},{\"Proto\":6,\"IP\":\"\","
+		"\"Port\":70,\"HostIP\":\"127.0.0.1\",\"HostPort\":7000,\"HostPortEnd\":7009},"
+		"{\"Proto\":6,\"IP\":\"\",\"Port\":53,\"HostIP\":\"\",\"HostPort\":0,\"HostPortEnd\":0}]"
+		"}}",
+		0,
+		NULL
+	);
+	struct port_publish list[4];
+	size_t count = 9;
+	assert_int_equal(driver_parse_portmap(body, list, 4, &count, NULL), 0);
+	assert_int_equal(count, 4);
+	assert_int_equal(list[0].proto, 17);
+	assert_int_equal(list[0].container_port, 9003);
+	assert_int_equal(list[0].host_port, 9003);
+	assert_int_equal(list[0].host_port_end, 9003);
+	assert_string_equal(list[0].host_ip, "");
+	assert_int_equal(list[1].proto, 132);
+	assert_string_equal(list[1].host_ip, "::1");
+	assert_int_equal(list[2].host_port, 7000);
+	assert_int_equal(list[2].host_port_end, 7009);
+	assert_int_equal(list[3].host_port, 0);
+	assert_int_equal(list[3].host_port_end, 0);
+	struct rwy_err err = {0};
+	assert_int_equal(driver_parse_portmap(body, list, 3, &count, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "4 published ports"));
+	// Exposed ports alone publish nothing.
+	json_object_del(json_object_get(body, "Options"), "com.docker.network.portmap");
+	assert_int_equal(driver_parse_portmap(body, list, 4, &count, NULL), 0);
+	assert_int_equal(count, 0);
+	json_object_del(body, "Options");
+	assert_int_equal(driver_parse_portmap(body, list, 4, &count, NULL), 0);
+	assert_int_equal(count, 0);
 }
 
 static void test_endpoint_recorded(void **state)
@@ -87,6 +225,9 @@ static void test_endpoint_recorded(void **state)
 	);
 	struct driver_endpoint endpoint;
 	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
+	assert_int_equal(endpoint.attach, DRIVER_ATTACH_VHOST);
+	assert_string_equal(endpoint.ip6, "");
+	assert_false(endpoint.pin_address);
 	assert_string_equal(endpoint.network_id, NET);
 	assert_string_equal(endpoint.id, EP);
 	assert_string_equal(endpoint.ip, "10.201.0.2/24");
@@ -134,6 +275,9 @@ static json_t *load(const char *format, char text[2048])
 #define NETWORK_WITH(options) \
 	"{\"NetworkID\":\"a1\",\"Options\":{\"com.docker.network.generic\":{" options "}}}"
 
+#define POOL_WITH(members) \
+	"{\"NetworkID\":\"a1\",\"IPv4Data\":[{\"Pool\":\"10.1.0.0/24\"," members "}]}"
+
 static void test_network_refusals(void **state)
 {
 	static const struct refusal cases[] = {
@@ -160,7 +304,28 @@ static void test_network_refusals(void **state)
 		{"{\"NetworkID\":\"a1\",\"IPv4Data\":[7]}", "pool"},
 		{"{\"NetworkID\":\"a1\",\"IPv4Data\":[{\"Pool\":7}]}", "Pool"},
 		{"{\"NetworkID\":\"a1\",\"IPv4Data\":[{\"Pool\":\"%s\"}]}", "Pool"},
-		{"{\"NetworkID\":\"a1\",\"IPv4Data\":[{},{}]}", "one --subnet"},
+		{"{\"NetworkID\":\"a1\",\"IPv4Data\":[{\"Pool\":\"10.1.0.0/24\"},{\"Pool\":"
+		 "\"10.2.0.0/24\"}]}",
+		 "one --subnet"},
+		{"{\"NetworkID\":\"a1\",\"IPv6Data\":[{\"Pool\":\"fd00::/64\"},{\"Pool\":"
+		 "\"fd01::/64\"}]}",
+		 "IPv6"},
+		{"{\"NetworkID\":\"a1\",\"IPv6Data\":7}", "IPv6Data"},
+		{POOL_WITH("\"Gateway\":\"%s\""), "Gateway"},
+		{POOL_WITH("\"AuxAddresses\":[]"), "AuxAddresses"},
+		{POOL_WITH("\"AuxAddresses\":{\"a\":7}"), "auxiliary"},
+		{POOL_WITH("\"AuxAddresses\":{\"a,b\":\"10.1.0.2/24\"}"), "auxiliary"},
+		{POOL_WITH("\"AuxAddresses\":{\"\":\"10.1.0.2/24\"}"), "auxiliary"},
+		{POOL_WITH("\"AuxAddresses\":{\"%s\":\"10.1.0.2/24\"}"), "255 characters"},
+		{NETWORK_WITH("\"ringway.vlan\":\"0\""), "1 to 4094"},
+		{NETWORK_WITH("\"ringway.vlan\":\"4095\""), "1 to 4094"},
+		{NETWORK_WITH("\"ringway.vlan\":7"), "ringway.vlan"},
+		{NETWORK_WITH("\"ringway.uplink\":\"\""), "ringway.uplink"},
+		{NETWORK_WITH("\"ringway.uplink\":\"%s\""), "ringway.uplink"},
+		{NETWORK_WITH("\"ringway.gateway\":\"10.1.0.1\""), "ringway.gateway"},
+		{NETWORK_WITH("\"ringway.proxy-neighbors\":\"\""), "ringway.proxy-neighbors"},
+		{NETWORK_WITH("\"ringway.pin-address\":\"on\""),
+		 "'ringway.pin-address' is unknown"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		char text[2048];
@@ -175,6 +340,8 @@ static void test_network_refusals(void **state)
 #define ENDPOINT_WITH(options)                         \
 	"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\"," \
 	"\"Options\":{\"ringway.attach\":\"vhost\"" options "}}"
+#define KERNEL_WITH(options) \
+	"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\",\"Options\":{" options "}}"
 #define INTERFACE_WITH(members)                                                    \
 	"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\",\"Interface\":{" members "}," \
 	"\"Options\":{\"ringway.attach\":\"vhost\",\"ringway.mac\":\"02:00:00:00:00:01\"}}"
@@ -185,12 +352,13 @@ static void test_endpoint_refusals(void **state)
 		{"{}", "NetworkID"},
 		{"{\"NetworkID\":\"a1\"}", "EndpointID"},
 		{"{\"NetworkID\":\"a1\",\"EndpointID\":null}", "EndpointID"},
-		{"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\"}", "ringway run"},
-		{"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\",\"Options\":{\"ringway.attach\":7}}",
-		 "attach"},
-		{"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\","
-		 "\"Options\":{\"ringway.attach\":\"kernel\"}}",
-		 "only vhost"},
+		{KERNEL_WITH("\"ringway.attach\":7"), "attach"},
+		{KERNEL_WITH("\"ringway.attach\":\"ether\""), "'ringway.attach' is 'ether'"},
+		{KERNEL_WITH("\"ringway.attach\":\"\""), "ringway.attach"},
+		{KERNEL_WITH("\"ringway.queues\":\"2\""), "'ringway.queues' is for DPDK"},
+		{KERNEL_WITH("\"ringway.memory\":\"64\""), "'ringway.memory' is for DPDK"},
+		{KERNEL_WITH("\"ringway.offloads\":\"off\""), "'ringway.offloads' is for DPDK"},
+		{KERNEL_WITH("\"ringway.pin-address\":\"yes\""), "pin-address"},
 		{ENDPOINT_WITH(",\"ringway.que\":\"4\""), "ringway.que"},
 		{ENDPOINT_WITH(",\"ringway.queues\":4"), "ringway.queues"},
 		{ENDPOINT_WITH(",\"ringway.queues\":\"0\""), "1 to 16"},
@@ -216,6 +384,7 @@ static void test_endpoint_refusals(void **state)
 		{INTERFACE_WITH("\"MacAddress\":\"ff:ff:ff:ff:ff:ff\""), "multicast"},
 		{INTERFACE_WITH("\"MacAddress\":7"), "MacAddress"},
 		{INTERFACE_WITH("\"Address\":\"%s\""), "Address"},
+		{INTERFACE_WITH("\"AddressIPv6\":\"%s\""), "AddressIPv6"},
 		{"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\",\"Interface\":[]}", "Interface"},
 	};
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
@@ -224,6 +393,38 @@ static void test_endpoint_refusals(void **state)
 		struct driver_endpoint endpoint;
 		struct rwy_err err = {0};
 		int r = driver_parse_endpoint(body, &endpoint, &err);
+		expect_refusal(r, &err, text, cases[i].said);
+	}
+}
+
+#define PORTMAP_WITH(entry) "{\"Options\":{\"com.docker.network.portmap\":[" entry "]}}"
+
+static void test_portmap_refusals(void **state)
+{
+	static const struct refusal cases[] = {
+		{"{\"Options\":[]}", "Options"},
+		{"{\"Options\":{\"com.docker.network.portmap\":{}}}", "portmap"},
+		{PORTMAP_WITH("7"), "object"},
+		{PORTMAP_WITH("{\"Port\":80}"), "protocol"},
+		{PORTMAP_WITH("{\"Proto\":1,\"Port\":80}"), "protocol 1"},
+		{PORTMAP_WITH("{\"Proto\":262,\"Port\":80}"), "protocol 262"},
+		{PORTMAP_WITH("{\"Proto\":6}"), "no port of the container"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":65536}"), "'Port'"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":-1}"), "'Port'"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":\"80\"}"), "'Port'"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":80,\"HostIP\":\"localhost\"}"), "localhost"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":80,\"HostIP\":\"%s\"}"), "HostIP"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":80,\"HostPort\":70000}"), "HostPort"},
+		{PORTMAP_WITH("{\"Proto\":6,\"Port\":80,\"HostPort\":90,\"HostPortEnd\":80}"),
+		 "no range"},
+	};
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		char text[2048];
+		_cleanup_json_ json_t *body = load(cases[i].json, text);
+		struct port_publish list[2];
+		size_t count = 0;
+		struct rwy_err err = {0};
+		int r = driver_parse_portmap(body, list, 2, &count, &err);
 		expect_refusal(r, &err, text, cases[i].said);
 	}
 }
@@ -250,11 +451,16 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_network_recorded),
+		cmocka_unit_test(test_network_of_two_families),
 		cmocka_unit_test(test_network_without_addresses),
 		cmocka_unit_test(test_listed),
+		cmocka_unit_test(test_listed_with_everything),
+		cmocka_unit_test(test_kernel_endpoint),
+		cmocka_unit_test(test_portmap_recorded),
 		cmocka_unit_test(test_endpoint_recorded),
 		cmocka_unit_test(test_network_refusals),
 		cmocka_unit_test(test_endpoint_refusals),
+		cmocka_unit_test(test_portmap_refusals),
 		cmocka_unit_test(test_ids),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,12 +3,14 @@
 #include "daemon/docker/reconcile.h"
 #include "tests/lib/unit.h"
 
+#include <string.h>
+
 #define ID "886228fd4cdb810d1c4bf3c5c8c8be5ea463277b50a5740fe1bbad636476ebb7"
 #define PROVISIONAL "886228fd4cdb"
 #define BEGIN 100000
 #define OLD (BEGIN - RECONCILE_PLACE_GRACE_MS - 1)
 
-static const struct reconcile_listed listed = {ID, "fast", false, true};
+static const struct reconcile_listed listed = {ID, "fast", false, true, ""};
 
 static struct reconcile_plan decide(struct reconcile_input input)
 {
@@ -52,7 +54,7 @@ static void test_nothing(void **state)
 
 static void test_endpoint(void **state)
 {
-	struct reconcile_network network = {"fast", ID, true, 1, OLD};
+	struct reconcile_network network = {"fast", ID, true, 1, OLD, ""};
 	struct reconcile_port port = {"p", "e1", ID, OLD};
 	struct reconcile_id endpoint = {"e1"};
 	struct reconcile_input input = with_network(&network, true);
@@ -71,7 +73,7 @@ static void test_endpoint(void **state)
 
 static void test_endpoint_of_unasked_network(void **state)
 {
-	struct reconcile_network network = {"fast", ID, true, 1, OLD};
+	struct reconcile_network network = {"fast", ID, true, 1, OLD, ""};
 	struct reconcile_listed silent = listed;
 	struct reconcile_port port = {"p", "e1", ID, OLD};
 	struct reconcile_input input = with_network(&network, true);
@@ -102,15 +104,34 @@ static void test_place(void **state)
 
 static void test_network_forgotten(void **state)
 {
-	struct reconcile_network network = {"fast", ID, true, 0, OLD};
+	struct reconcile_network network = {"fast", ID, true, 0, OLD, ""};
 	expect_one(with_network(&network, false), RECONCILE_NETWORK_REMOVE, false);
 	network.since_ms = BEGIN - 5; // CreateNetwork was answered; Docker lists it in a moment.
 	expect_none(with_network(&network, false), true);
 }
 
+// Driver calls do not tell the range that addresses are picked from; the lists do.
+static void test_network_range(void **state)
+{
+	struct reconcile_network network = {PROVISIONAL, ID, true, 0, OLD, ""};
+	struct reconcile_listed ranged = listed;
+	struct reconcile_input input = with_network(&network, true);
+	memcpy(ranged.ip_range, "10.1.0.128/25", 14);
+	input.listed = &ranged;
+	struct reconcile_plan plan = decide(input);
+	assert_int_equal(plan.count, 2);
+	assert_int_equal(plan.actions[0].op, RECONCILE_NETWORK_RENAME);
+	assert_int_equal(plan.actions[1].op, RECONCILE_NETWORK_RANGE);
+	reconcile_plan_fini(&plan);
+	memcpy(network.name, "fast", 5);
+	expect_one(input, RECONCILE_NETWORK_RANGE, false);
+	memcpy(network.ip_range, "10.1.0.128/25", 14);
+	expect_none(input, false);
+}
+
 static void test_network_wanted(void **state)
 {
-	struct reconcile_network network = {"fast", "", true, 0, OLD};
+	struct reconcile_network network = {"fast", "", true, 0, OLD, ""};
 	expect_one(with_network(&network, false), RECONCILE_NETWORK_CREATE, false);
 	network.since_ms = BEGIN - 5; // Whoever made the row is about to do it.
 	expect_none(with_network(&network, false), true);
@@ -121,7 +142,7 @@ static void test_network_wanted(void **state)
 
 static void test_network_renamed(void **state)
 {
-	struct reconcile_network network = {PROVISIONAL, ID, true, 0, BEGIN};
+	struct reconcile_network network = {PROVISIONAL, ID, true, 0, BEGIN, ""};
 	struct reconcile_listed named = listed;
 	expect_one(with_network(&network, true), RECONCILE_NETWORK_RENAME, false);
 	struct reconcile_input input = with_network(&network, true);
@@ -131,7 +152,7 @@ static void test_network_renamed(void **state)
 	named.named = false;
 	named.name[0] = '\0';
 	expect_none(input, false);
-	struct reconcile_network other = {"mine", ID, true, 0, BEGIN};
+	struct reconcile_network other = {"mine", ID, true, 0, BEGIN, ""};
 	expect_none(with_network(&other, true), false);
 }
 
@@ -150,7 +171,7 @@ static void test_stranger_waits_for_a_second_look(void **state)
 // The order lets every action succeed: ports before their network.
 static void test_ports_go_before_their_network(void **state)
 {
-	struct reconcile_network network = {"fast", ID, true, 1, OLD};
+	struct reconcile_network network = {"fast", ID, true, 1, OLD, ""};
 	struct reconcile_port port = {"p", "e1", ID, OLD};
 	struct reconcile_input input = with_network(&network, false);
 	input.ports = &port;
@@ -170,6 +191,7 @@ int main(void)
 		cmocka_unit_test(test_endpoint_of_unasked_network),
 		cmocka_unit_test(test_place),
 		cmocka_unit_test(test_network_forgotten),
+		cmocka_unit_test(test_network_range),
 		cmocka_unit_test(test_network_wanted),
 		cmocka_unit_test(test_network_renamed),
 		cmocka_unit_test(test_stranger_waits_for_a_second_look),

@@ -68,14 +68,15 @@ static json_t *driver_opt(json_t *reply, size_t network, const char *name)
 	return json_object_get(json_object_get(entry, "driver_opts"), name);
 }
 
-// An ordinary interface has no socket in the place, so it is not counted there.
+// An ordinary interface has no socket in the place, so it is counted after those that have.
 static void test_interface_beside_sockets(void **state)
 {
 	struct runplan plan;
 	_cleanup_json_ json_t *reply = json_object();
 	assert_int_equal(
 		parse("{\"memory\":64,\"networks\":[{\"network\":\"a\",\"attach\":\"vhost\"},"
-		      "{\"network\":\"b\",\"attach\":\"kernel\",\"mac\":\"02:00:00:00:00:0b\"},"
+		      "{\"network\":\"b\",\"attach\":\"kernel\",\"mac\":\"02:00:00:00:00:0b\","
+		      "\"pin_address\":true},"
 		      "{\"network\":\"c\",\"mac\":\"02:00:00:00:00:0c\"}]}",
 		      &plan,
 		      NULL),
@@ -89,8 +90,9 @@ static void test_interface_beside_sockets(void **state)
 	assert_string_equal(
 		json_string_value(driver_opt(reply, 1, "ringway.mac")), "02:00:00:00:00:0b"
 	);
-	assert_null(driver_opt(reply, 1, "ringway.key"));
-	assert_null(driver_opt(reply, 1, "ringway.index"));
+	assert_string_equal(json_string_value(driver_opt(reply, 1, "ringway.pin-address")), "on");
+	assert_string_equal(json_string_value(driver_opt(reply, 1, "ringway.key")), plan.key);
+	assert_string_equal(json_string_value(driver_opt(reply, 1, "ringway.index")), "2");
 	assert_null(driver_opt(reply, 1, "ringway.memory"));
 	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.attach")), "vhost");
 	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.index")), "1");

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// How a network of ours is said to Docker, so that `ringway network create` and `docker network create` make the same.
+// Pure; any thread.
+#include "base/cleanup.h"
+#include "base/fields.h"
+#include "daemon/docker/internal.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static char family_of(const char *address)
+{
+	return strchr(address, ':') ? '6' : '4';
+}
+
+json_t *network_aux_json(const char *aux, char family)
+{
+	_cleanup_free_ char *copy = strdup(aux);
+	json_t *object = copy ? json_object() : NULL;
+	char *rest = copy;
+	for (char *entry = strsep(&rest, ","); object && entry; entry = strsep(&rest, ",")) {
+		char *address = strchr(entry, '=');
+		if (!address)
+			continue; // The empty list is one empty entry.
+		*address++ = '\0';
+		if (family && family_of(address) != family)
+			continue;
+		if (json_object_set_new(object, entry, json_string(address))) {
+			json_decref(object);
+			object = NULL;
+		}
+	}
+	return object;
+}
+
+static int set_text(json_t *object, const char *name, const char *text)
+{
+	return *text ? json_object_set_new(object, name, json_string(text)) : 0;
+}
+
+static int set_number(json_t *object, const char *name, uint32_t value)
+{
+	char text[16];
+	(void)snprintf(text, sizeof(text), "%u", value); // It fits: ten digits at most.
+	return set_text(object, name, text);
+}
+
+static int add_pool(
+	json_t *config,
+	const char *subnet,
+	const char *gateway,
+	const struct network_spec *spec
+)
+{
+	if (!subnet[0])
+		return 0;
+	char family = family_of(subnet);
+	bool ranged = spec->ip_range[0] && family_of(spec->ip_range) == family;
+	json_t *pool = json_object();
+	json_t *aux = network_aux_json(spec->aux, family);
+	int r = set_text(pool, "Subnet", subnet);
+	r |= set_text(pool, "Gateway", gateway);
+	r |= set_text(pool, "IPRange", ranged ? spec->ip_range : "");
+	if (json_object_size(aux))
+		r |= json_object_set(pool, "AuxiliaryAddresses", aux);
+	r |= aux ? 0 : -1;
+	json_decref(aux);
+	return json_array_append_new(config, pool) | r;
+}
+
+static json_t *make_options(const struct network_spec *spec)
+{
+	json_t *options = json_object();
+	int r = set_text(options, "ringway.name", spec->name);
+	r |= set_number(options, "mtu", spec->mtu);
+	r |= set_text(options, "ringway.proxy-neighbors", spec->proxy_neighbors ? "on" : "");
+	r |= set_text(options, "ringway.gateway", spec->no_gateway ? "off" : "");
+	r |= set_text(options, "ringway.uplink", spec->uplink);
+	if (spec->vlan)
+		r |= set_number(options, "ringway.vlan", spec->vlan);
+	if (!r)
+		return options;
+	json_decref(options);
+	return NULL;
+}
+
+json_t *network_engine_body(const char *driver, const struct network_spec *spec)
+{
+	_cleanup_json_ json_t *config = json_array();
+	if (add_pool(config, spec->subnet, spec->gateway, spec) ||
+	    add_pool(config, spec->subnet6, spec->gateway6, spec))
+		return NULL;
+	return json_pack(
+		"{s:s, s:b, s:s, s:b, s:b, s:{s:O}, s:o}",
+		"Name",
+		spec->name,
+		"CheckDuplicate",
+		1,
+		"Driver",
+		driver,
+		"Internal",
+		spec->internal,
+		"EnableIPv6",
+		spec->subnet6[0] != '\0',
+		"IPAM",
+		"Config",
+		config,
+		"Options",
+		make_options(spec)
+	);
+}

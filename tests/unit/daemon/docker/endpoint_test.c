@@ -1,0 +1,265 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Ordinary containers at the driver: what the engine is told about their interfaces and gateways, and published ports.
+#include "base/fields.h"
+#include "tests/lib/unit.h"
+#include "tests/unit/daemon/docker/driver_bench.h"
+#include "tests/unit/daemon/docker/fake_service.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void make_dual(struct driver_bench *bench, const char *options)
+{
+	char body[1024];
+	snprintf(
+		body,
+		sizeof(body),
+		"{\"NetworkID\":\"" NET "\",\"Options\":{%s},\"IPv4Data\":[{\"Pool\":"
+		"\"10.1.0.0/24\",\"Gateway\":\"10.1.0.1/24\"}],\"IPv6Data\":[{\"Pool\":"
+		"\"fd00:1::/64\",\"Gateway\":\"fd00:1::1/64\"}]}",
+		options
+	);
+	assert_int_equal(driver_bench_call(bench, "/NetworkDriver.CreateNetwork", body), 200);
+}
+
+static int make_endpoint(
+	struct driver_bench *bench,
+	const char *id,
+	const char *interface,
+	const char *options
+)
+{
+	char body[1024];
+	snprintf(
+		body,
+		sizeof(body),
+		"{\"NetworkID\":\"" NET "\",\"EndpointID\":\"%s\",\"Interface\":{%s},"
+		"\"Options\":{%s}}",
+		id,
+		interface,
+		options
+	);
+	return driver_bench_call(bench, "/NetworkDriver.CreateEndpoint", body);
+}
+
+static struct port_info port_of(struct driver_bench *bench, const char *endpoint_id)
+{
+	struct port_info port;
+	struct daemon *d = bench->docker.daemon;
+	service_lock(d);
+	assert_int_equal(service_port_by_endpoint(d, endpoint_id, &port, NULL), 0);
+	service_unlock(d);
+	return port;
+}
+
+static void expect_join(struct driver_bench *bench, const char *id, const char *rest)
+{
+	char text[512];
+	struct port_info port = port_of(bench, id);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.Join", id), 200);
+	snprintf(
+		text,
+		sizeof(text),
+		"{\"InterfaceName\":{\"SrcName\":\"%s\",\"DstPrefix\":\"eth\"},%s}",
+		port.ifname_host,
+		rest
+	);
+	driver_bench_expect(bench, text);
+}
+
+#define BOTH "\"Address\":\"10.1.0.2/24\",\"AddressIPv6\":\"fd00:1::2/64\",\"MacAddress\":\"\""
+
+static void test_one_life(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	struct port_info port = port_of(bench, "e1");
+	assert_string_equal(port.spec.attach, "kernel");
+	assert_string_equal(port.spec.ip, "10.1.0.2/24");
+	assert_string_equal(port.spec.ip6, "fd00:1::2/64");
+	assert_non_null(json_object_get(bench->reply, "Interface"));
+	expect_join(bench, "e1", "\"Gateway\":\"10.1.0.1\",\"GatewayIPv6\":\"fd00:1::1\"");
+	assert_string_equal(port_of(bench, "e1").sandbox, "/var/run/docker/netns/none");
+	assert_int_equal(
+		driver_bench_endpoint(bench, "/NetworkDriver.EndpointOperInfo", "e1"), 200
+	);
+	json_t *told = json_object_get(bench->reply, "Value");
+	const char *interface = json_string_value(json_object_get(told, "ringway.interface"));
+	assert_string_equal(interface, port.ifname_host);
+	// The engine casts what stands under its own names, and dies when it is of another type.
+	const char *name;
+	json_t *value;
+	json_object_foreach(told, name, value) assert_ptr_equal(strstr(name, "ringway."), name);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.Leave", "e1"), 200);
+	assert_string_equal(port_of(bench, "e1").sandbox, "");
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
+	assert_int_equal(fake_service_ports(bench->docker.daemon), 0);
+	assert_int_equal(
+		driver_bench_endpoint(bench, "/NetworkDriver.EndpointOperInfo", "e1"), 200
+	);
+}
+
+// No gateway is answered, and Docker must not make a bridge of its own instead.
+static void test_internal_has_no_gateway(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "\"com.docker.network.internal\":true");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	expect_join(bench, "e1", "\"DisableGatewayService\":true");
+}
+
+static void test_no_addresses(void **state)
+{
+	struct driver_bench *bench = *state;
+	const char *body = "{\"NetworkID\":\"" NET "\",\"IPv4Data\":[{\"Pool\":\"0.0.0.0/0\"}]}";
+	assert_int_equal(driver_bench_call(bench, "/NetworkDriver.CreateNetwork", body), 200);
+	assert_int_equal(make_endpoint(bench, "e1", "\"Address\":\"\"", ""), 200);
+	expect_join(bench, "e1", "\"DisableGatewayService\":true");
+}
+
+static void test_options_reach_the_port(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "");
+	const char *options = "\"ringway.learning\":\"on\",\"ringway.pin-address\":\"on\","
+			      "\"ringway.rate\":\"rx:1g\",\"ringway.name\":\"web\"";
+	const char *interface = "\"Address\":\"10.1.0.2/24\",\"MacAddress\":\"02:00:00:00:00:05\"";
+	assert_int_equal(make_endpoint(bench, "e1", interface, options), 200);
+	driver_bench_expect(bench, "{}");
+	struct port_info port = port_of(bench, "e1");
+	assert_string_equal(port.spec.name, "web");
+	assert_true(port.spec.learning);
+	assert_true(port.spec.pin_address);
+	assert_int_equal(port.spec.limits.rx_bps, 1000000000);
+	assert_int_equal(port.spec.mac[5], 5);
+}
+
+// The engine that was killed sent no DeleteEndpoint, and gives the address anew.
+static void test_address_given_again(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	assert_int_equal(make_endpoint(bench, "e2", BOTH, ""), 200);
+	assert_int_equal(fake_service_ports(bench->docker.daemon), 1);
+	(void)port_of(bench, "e2");
+}
+
+static int program(struct driver_bench *bench, const char *id, const char *map)
+{
+	char body[1024];
+	snprintf(
+		body,
+		sizeof(body),
+		"{\"NetworkID\":\"" NET "\",\"EndpointID\":\"%s\",\"Options\":{"
+		"\"com.docker.network.endpoint.exposedports\":[{\"Proto\":6,\"Port\":81}],"
+		"\"com.docker.network.portmap\":[%s]}}",
+		id,
+		map
+	);
+	return driver_bench_call(bench, "/NetworkDriver.ProgramExternalConnectivity", body);
+}
+
+static size_t published(struct driver_bench *bench, const char *id, struct port_publish *list)
+{
+	struct daemon *d = bench->docker.daemon;
+	uint32_t port = port_of(bench, id).id;
+	service_lock(d);
+	size_t count = service_port_published(d, port, list, 4);
+	service_unlock(d);
+	return count;
+}
+
+#define MAP \
+	"{\"Proto\":6,\"IP\":\"\",\"Port\":80,\"HostIP\":\"\",\"HostPort\":8080,\"HostPortEnd\":8089}"
+#define TAKEN \
+	"{\"Proto\":6,\"IP\":\"\",\"Port\":80,\"HostIP\":\"\",\"HostPort\":1,\"HostPortEnd\":1}"
+
+static void test_publish_and_revoke(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct port_publish list[4];
+	make_dual(bench, "");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	assert_int_equal(program(bench, "e1", ""), 200);
+	assert_int_equal(published(bench, "e1", list), 0);
+	assert_int_equal(program(bench, "e1", MAP), 200);
+	driver_bench_expect(bench, "{}");
+	assert_int_equal(published(bench, "e1", list), 1);
+	assert_int_equal(list[0].container_port, 80);
+	assert_int_equal(list[0].host_port, 8080);
+	assert_int_equal(list[0].host_port_end, 8089);
+	assert_int_equal(list[0].proto, 6);
+	for (int i = 0; i < 2; i++) {
+		const char *call = "/NetworkDriver.RevokeExternalConnectivity";
+		assert_int_equal(driver_bench_endpoint(bench, call, "e1"), 200);
+		assert_int_equal(published(bench, "e1", list), 0);
+		assert_int_equal(driver_bench_endpoint(bench, call, "e9"), 200);
+	}
+}
+
+static void test_publish_refusals(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	driver_bench_refused(
+		bench, program(bench, "e1", TAKEN), "cannot publish port 1/tcp: in use"
+	);
+	driver_bench_refused(bench, program(bench, "e9", MAP), "e9");
+	driver_bench_refused(bench, program(bench, "e1", "7"), "published port");
+	int r = driver_bench_call(bench, "/NetworkDriver.ProgramExternalConnectivity", "{}");
+	driver_bench_refused(bench, r, "NetworkID");
+	r = driver_bench_call(bench, "/NetworkDriver.RevokeExternalConnectivity", "{}");
+	driver_bench_refused(bench, r, "NetworkID");
+}
+
+// The engine asks for the next network's endpoint when the one with the gateway leaves, whatever that network is.
+static void test_publish_where_nobody_comes_in(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct port_publish list[4];
+	make_dual(bench, "\"com.docker.network.internal\":true");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	assert_int_equal(program(bench, "e1", MAP), 200);
+	assert_int_equal(published(bench, "e1", list), 0);
+	assert_int_equal(
+		make_endpoint(
+			bench, "e2", "\"Address\":\"10.1.0.3/24\"", "\"ringway.attach\":\"vhost\""
+		),
+		200
+	);
+	assert_int_equal(program(bench, "e2", MAP), 200);
+	assert_int_equal(published(bench, "e2", list), 0);
+}
+
+static void test_publish_needs_the_gateway_port(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "\"com.docker.network.generic\":{\"ringway.gateway\":\"off\"}");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	// A router of the user's may be at that address.
+	expect_join(bench, "e1", "\"Gateway\":\"10.1.0.1\",\"GatewayIPv6\":\"fd00:1::1\"");
+	assert_int_equal(program(bench, "e1", ""), 200);
+	driver_bench_refused(bench, program(bench, "e1", MAP), "ringway.gateway=off");
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, driver_bench_setup, driver_bench_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_one_life),
+		TEST(test_internal_has_no_gateway),
+		TEST(test_no_addresses),
+		TEST(test_options_reach_the_port),
+		TEST(test_address_given_again),
+		TEST(test_publish_and_revoke),
+		TEST(test_publish_refusals),
+		TEST(test_publish_where_nobody_comes_in),
+		TEST(test_publish_needs_the_gateway_port),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
