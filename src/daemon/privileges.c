@@ -16,6 +16,12 @@ static const unsigned int needed[] = {
 	CAP_KILL,	  // Ending a switch that hangs: it has another user.
 	CAP_SETGID,	  // Starting the switch as that user.
 	CAP_SETUID,
+	// Kernel ports (docs/kernel-ports.md), and what the host does for networks with them.
+	CAP_NET_ADMIN, // Interfaces, routes, the tc programs and the packet filter.
+	CAP_SYS_ADMIN, // Namespaces, mounts, programs and maps (it includes CAP_BPF and CAP_PERFMON).
+	CAP_SYS_PTRACE,	      // The namespace of a process that has more capabilities.
+	CAP_NET_RAW,	      // iptables' sockets; an uplink's packet sockets.
+	CAP_NET_BIND_SERVICE, // Published ports below 1024.
 };
 
 static void raise_descriptors(void)
