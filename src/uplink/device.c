@@ -1,0 +1,312 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Opens an ethdev: arguments that its driver needs for our use, queues, offloads, and how it wakes. Control thread.
+#include "uplink/device.h"
+
+#include "base/log.h"
+
+#include <rte_bus_pci.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <linux/if_packet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#define BUFFERS 8191 // A page each where there are no hugepages.
+#define BUFFER_CACHE 256
+// With its header and the mempool's, a buffer takes one page of 4 KiB exactly, which AF_XDP asks for.
+#define BUFFER_SIZE 3840
+#define DESCRIPTORS 1024
+// tpacket_rcv() in the kernel: the header, an address, alignment; with room to spare.
+#define PACKET_OVERHEAD 128
+#define PACKET_RING_BYTES (4 << 20)
+#define BLOCK_MIN 65536
+#ifndef AF_XDP
+#define AF_XDP 44
+#endif
+
+bool device_is_pci(const char *args)
+{
+	unsigned int domain, bus, slot, function;
+	return sscanf(args, "%4x:%2x:%2x.%1x", &domain, &bus, &slot, &function) == 4 ||
+		sscanf(args, "%2x:%2x.%1x", &bus, &slot, &function) == 3;
+}
+
+static bool starts_with(const char *text, const char *what)
+{
+	return strncmp(text, what, strlen(what)) == 0;
+}
+
+// AF_PACKET's ring: frames of a power of two, so that they never straddle its blocks.
+static void packet_args(struct device *device)
+{
+	uint32_t frame = 2048;
+	size_t used = strlen(device->args);
+	if (strstr(device->args, ",framesz=") || strstr(device->args, ",blocksz="))
+		return;
+	while (frame < device->iface.mtu + FRAME_HEAD_SIZE + PACKET_OVERHEAD && frame < BLOCK_MIN)
+		frame *= 2;
+	(void)snprintf( // It fits: device_open() left room.
+		device->args + used,
+		sizeof(device->args) - used,
+		",framesz=%u,blocksz=%u,framecnt=%u",
+		frame,
+		BLOCK_MIN,
+		(uint32_t)(PACKET_RING_BYTES / frame)
+	);
+}
+
+static void xdp_args(struct device *device)
+{
+	size_t used = strlen(device->args);
+	uint32_t queues = device->iface.channels;
+	if (strstr(device->args, ",queue_count=") || strstr(device->args, ",start_queue="))
+		return;
+	if (queues > DEVICE_QUEUES_MAX)
+		queues = DEVICE_QUEUES_MAX;
+	(void)snprintf( // It fits: device_open() left room.
+		device->args + used,
+		sizeof(device->args) - used,
+		",queue_count=%u",
+		queues
+	);
+}
+
+static int probe(struct device *device, struct rwy_err *err)
+{
+	struct rte_eth_dev_info info;
+	int r = rte_dev_probe(device->args);
+	if (r)
+		return err_set(
+			err,
+			r == -EINVAL ? -EINVAL : -ENODEV,
+			"cannot open device '%s': %s",
+			device->args,
+			r == -ENODEV ? "DPDK knows no such device, or cannot open it" : strerror(-r)
+		);
+	device->id = (uint16_t)rte_eth_find_next(0);
+	if (device->id >= RTE_MAX_ETHPORTS)
+		return err_set(err, -ENODEV, "device '%s' is no network device", device->args);
+	r = rte_eth_dev_info_get(device->id, &info);
+	if (r)
+		return err_set(err, r, "cannot ask device '%s': %s", device->args, strerror(-r));
+	(void)snprintf(
+		device->driver, sizeof(device->driver), "%s", info.driver_name
+	); // A cut name is fine.
+	return 0;
+}
+
+static int make_pool(struct device *device, struct rwy_err *err)
+{
+	uint32_t room = BUFFER_SIZE;
+	uint32_t count = BUFFERS;
+	// A driver without scattered reception needs a buffer that takes the longest frame.
+	if (device->mtu + FRAME_HEAD_SIZE + PACKET_OVERHEAD + RTE_PKTMBUF_HEADROOM > room) {
+		room = device->mtu + FRAME_HEAD_SIZE + PACKET_OVERHEAD + RTE_PKTMBUF_HEADROOM;
+		if (starts_with(device->args, "net_af_packet"))
+			room = 16384 + RTE_PKTMBUF_HEADROOM;
+		count = BUFFERS / 2;
+	}
+	device->pool = rte_pktmbuf_pool_create(
+		"frames", count, BUFFER_CACHE, 0, (uint16_t)RTE_MIN(room, UINT16_MAX), SOCKET_ID_ANY
+	);
+	if (!device->pool)
+		return err_set(
+			err,
+			-ENOMEM,
+			"cannot make %u buffers of %u bytes: %s",
+			count,
+			room,
+			rte_strerror(rte_errno)
+		);
+	return 0;
+}
+
+// What of `info`'s offloads is used. Requests of ports are passed on only where the device does all of them.
+static void choose_offloads(struct device *device, const struct rte_eth_dev_info *info)
+{
+	const uint64_t checksums = RTE_ETH_TX_OFFLOAD_TCP_CKSUM | RTE_ETH_TX_OFFLOAD_UDP_CKSUM;
+	const uint64_t capable = info->tx_offload_capa;
+	uint64_t tx = capable & (RTE_ETH_TX_OFFLOAD_VLAN_INSERT | RTE_ETH_TX_OFFLOAD_MULTI_SEGS);
+	if ((capable & checksums) == checksums && (capable & RTE_ETH_TX_OFFLOAD_MULTI_SEGS)) {
+		// IPv4's comes with TSO: each segment's header is new.
+		tx |= checksums | (capable & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
+		device->tx_checksum = true;
+		device->tx_tso = capable & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+		tx |= capable & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+	}
+	device->tx_offloads = tx;
+	device->rx_offloads = info->rx_offload_capa &
+		(RTE_ETH_RX_OFFLOAD_VLAN_STRIP | RTE_ETH_RX_OFFLOAD_SCATTER);
+}
+
+static int configure(struct device *device, bool interrupts)
+{
+	struct rte_eth_dev_info info;
+	int r = rte_eth_dev_info_get(device->id, &info);
+	if (r)
+		return r;
+	choose_offloads(device, &info);
+	struct rte_eth_conf conf = {
+		.rxmode =
+			{.mtu = RTE_MAX(device->mtu, (uint32_t)RTE_ETHER_MIN_MTU),
+			 .offloads = device->rx_offloads},
+		.txmode = {.offloads = device->tx_offloads},
+		.intr_conf = {.rxq = interrupts},
+	};
+	// A driver that says nothing of jumbo frames has what its interface has.
+	if (info.max_mtu && conf.rxmode.mtu > info.max_mtu)
+		conf.rxmode.mtu = info.max_mtu;
+	if (device->iface.name[0] && info.max_rx_pktlen <= RTE_ETHER_MAX_LEN)
+		conf.rxmode.mtu = RTE_ETHER_MTU;
+	device->rx_queues = (uint16_t)RTE_MIN(info.max_rx_queues, DEVICE_QUEUES_MAX);
+	bool by_queue = starts_with(device->driver, "net_af_xdp");
+	if (!by_queue)
+		device->rx_queues = 1;
+	return rte_eth_dev_configure(
+		device->id, device->rx_queues, by_queue ? device->rx_queues : 1, &conf
+	);
+}
+
+static int setup_queues(struct device *device)
+{
+	uint16_t rx = DESCRIPTORS;
+	uint16_t tx = DESCRIPTORS;
+	int r = rte_eth_dev_adjust_nb_rx_tx_desc(device->id, &rx, &tx);
+	for (uint16_t q = 0; !r && q < device->rx_queues; q++)
+		r = rte_eth_rx_queue_setup(device->id, q, rx, SOCKET_ID_ANY, NULL, device->pool);
+	uint16_t tx_queues = starts_with(device->driver, "net_af_xdp") ? device->rx_queues : 1;
+	for (uint16_t q = 0; !r && q < tx_queues; q++)
+		r = rte_eth_tx_queue_setup(device->id, q, tx, SOCKET_ID_ANY, NULL);
+	return r;
+}
+
+// The sockets that the driver opened, which it tells nobody: the process has no others of these families.
+static void find_sockets(struct device *device)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	const struct dirent *entry;
+	while (dir && (entry = readdir(dir))
+	) { // NOLINT(concurrency-mt-unsafe): one thread reads it.
+		int domain = 0;
+		socklen_t size = sizeof(domain);
+		int fd = (int)strtol(entry->d_name, NULL, 10);
+		if (entry->d_name[0] == '.' ||
+		    getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &size))
+			continue;
+		// What the host itself sends is no frame from outside.
+		if (domain == AF_PACKET)
+			(void
+			)setsockopt(fd, SOL_PACKET, PACKET_IGNORE_OUTGOING, &(int){1}, sizeof(int));
+		if ((domain == AF_PACKET || domain == AF_XDP) &&
+		    device->fd_count < DEVICE_QUEUES_MAX)
+			device->fds[device->fd_count++] = fd;
+	}
+	if (dir)
+		(void)closedir(dir); // Read only.
+}
+
+static void choose_wake(struct device *device, bool interrupts)
+{
+	find_sockets(device);
+	device->wake = device->fd_count ? DEVICE_WAKE_FD : DEVICE_WAKE_TIMER;
+	if (device->wake == DEVICE_WAKE_TIMER && interrupts &&
+	    rte_eth_dev_rx_intr_enable(device->id, 0) == 0) {
+		device->wake = DEVICE_WAKE_INTR;
+		(void)rte_eth_dev_rx_intr_disable(device->id, 0); // It could be enabled.
+	}
+}
+
+static int start(struct device *device, struct rwy_err *err)
+{
+	bool interrupts = !device->iface.name[0];
+	int r = configure(device, interrupts);
+	if (r && interrupts) {
+		interrupts = false;
+		r = configure(device, false);
+	}
+	if (!r)
+		r = setup_queues(device);
+	if (!r)
+		r = rte_eth_dev_start(device->id);
+	if (r)
+		return err_set(
+			err,
+			r,
+			"cannot start device '%s' (%s): %s",
+			device->args,
+			device->driver,
+			strerror(-r)
+		);
+	r = rte_eth_promiscuous_enable(device->id);
+	if (r && r != -ENOTSUP)
+		log_warn("'%s' does not become promiscuous: %s", device->args, strerror(-r));
+	choose_wake(device, interrupts);
+	return 0;
+}
+
+// The MTU that frames may have: the interface's where the kernel has one, else what the driver accepts.
+static void find_mtu(struct device *device, uint32_t wanted)
+{
+	struct rte_eth_dev_info info;
+	device->mtu = wanted;
+	if (device->iface.name[0]) {
+		device->mtu = device->iface.mtu;
+		return;
+	}
+	if (rte_eth_dev_info_get(device->id, &info) == 0 && info.max_mtu && wanted > info.max_mtu)
+		device->mtu = info.max_mtu;
+}
+
+int device_open(const char *args, uint32_t mtu, struct device *ret_device, struct rwy_err *err)
+{
+	struct device *device = ret_device;
+	*device = (struct device){0};
+	if (snprintf(device->args, sizeof(device->args), "%s", args) >= DEVICE_ARGS_SIZE / 2)
+		return err_set(err, -EINVAL, "the device's arguments '%s' are too long", args);
+	int r = iface_find(args, &device->iface, err);
+	if (r)
+		return r;
+	iface_prepare(&device->iface, mtu);
+	if (starts_with(args, "net_af_packet"))
+		packet_args(device);
+	if (starts_with(args, "net_af_xdp")) {
+		xdp_args(device);
+		iface_clear_xdp(&device->iface);
+	}
+	r = probe(device, err);
+	if (r)
+		return r;
+	find_mtu(device, mtu);
+	r = make_pool(device, err);
+	if (!r)
+		r = start(device, err);
+	if (!r && starts_with(args, "net_af_packet"))
+		iface_cut_segments(&device->iface);
+	return r;
+}
+
+void device_close(struct device *device)
+{
+	(void)rte_eth_dev_stop(device->id);  // It is closed next.
+	(void)rte_eth_dev_close(device->id); // The process ends.
+}
+
+void device_read_link(const struct device *device, bool *ret_up, uint32_t *ret_mbps)
+{
+	struct rte_eth_link link = {0};
+	*ret_up = device->iface.up;
+	*ret_mbps = device->iface.mbps;
+	if (device->iface.name[0])
+		return;
+	if (rte_eth_link_get_nowait(device->id, &link))
+		return;
+	*ret_up = link.link_status == RTE_ETH_LINK_UP;
+	*ret_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+}

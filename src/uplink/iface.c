@@ -1,0 +1,278 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// ioctls, rtnetlink's link messages, and the program that keeps a veth's other end from merging. Control thread.
+#include "uplink/iface.h"
+
+#include "base/cleanup.h"
+#include "base/log.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <linux/bpf.h>
+#include <linux/ethtool.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define NETLINK_BUFFER 32768
+
+// An ioctl of the interface with `data` as its argument. 0 or a negative errno.
+static int ask(const struct iface *iface, unsigned long request, struct ifreq *ifr)
+{
+	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	memcpy(ifr->ifr_name, iface->name, sizeof(ifr->ifr_name));
+	return sock < 0 || ioctl(sock, request, ifr) ? -errno : 0;
+}
+
+static int ask_ethtool(const struct iface *iface, void *data)
+{
+	struct ifreq ifr = {.ifr_data = data};
+	return ask(iface, SIOCETHTOOL, &ifr);
+}
+
+// The value of "iface=" in devargs. False: there is none.
+static bool read_name(const char *devargs, char ret_name[IFNAMSIZ])
+{
+	const char *at = strstr(devargs, ",iface=");
+	if (!at)
+		return false;
+	at += strlen(",iface=");
+	size_t size = strcspn(at, ",");
+	if (!size || size >= IFNAMSIZ)
+		return false;
+	memcpy(ret_name, at, size);
+	ret_name[size] = '\0';
+	return true;
+}
+
+static void read_speed(struct iface *iface)
+{
+	char path[64];
+	long mbps = 0;
+	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/speed", iface->name); // It fits.
+	FILE *file = fopen(path, "re");
+	if (!file)
+		return;
+	if (fscanf(file, "%ld", &mbps) == 1 && mbps > 0)
+		iface->mbps = (uint32_t)mbps;
+	(void)fclose(file); // Read only.
+}
+
+static void read_channels(struct iface *iface)
+{
+	struct ethtool_channels channels = {.cmd = ETHTOOL_GCHANNELS};
+	iface->channels = 1;
+	if (ask_ethtool(iface, &channels))
+		return;
+	uint32_t count = channels.combined_count + channels.rx_count;
+	iface->channels = count ? count : 1;
+}
+
+static int read_state(struct iface *iface)
+{
+	struct ifreq ifr = {0};
+	int r = ask(iface, SIOCGIFMTU, &ifr);
+	if (r)
+		return r;
+	iface->mtu = (uint32_t)ifr.ifr_mtu;
+	r = ask(iface, SIOCGIFFLAGS, &ifr);
+	iface->up = !r && (ifr.ifr_flags & IFF_UP) && (ifr.ifr_flags & IFF_RUNNING);
+	return r;
+}
+
+int iface_find(const char *devargs, struct iface *ret_iface, struct rwy_err *err)
+{
+	struct iface iface = {.xdp_link = -1, .netlink = -1, .channels = 1};
+	char path[64];
+	*ret_iface = iface;
+	if (!read_name(devargs, iface.name))
+		return 0;
+	iface.index = if_nametoindex(iface.name);
+	if (!iface.index || read_state(&iface))
+		return err_set(
+			err,
+			-ENODEV,
+			"cannot use device '%s': no interface '%s'",
+			devargs,
+			iface.name
+		);
+	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/device", iface.name); // It fits.
+	iface.is_virtual = access(path, F_OK) != 0;
+	read_channels(&iface);
+	read_speed(&iface);
+	*ret_iface = iface;
+	return 0;
+}
+
+static void turn_off(const struct iface *iface, uint32_t get, uint32_t set, const char *what)
+{
+	struct ethtool_value value = {.cmd = get};
+	if (ask_ethtool(iface, &value) || !value.data)
+		return;
+	value = (struct ethtool_value){.cmd = set};
+	int r = ask_ethtool(iface, &value);
+	if (r)
+		log_warn("cannot turn off %s of '%s': %s", what, iface->name, strerror(-r));
+	else
+		log_info("turned off %s of '%s'", what, iface->name);
+}
+
+// ETHTOOL_SFLAGS has all flags at once.
+static void turn_off_lro(const struct iface *iface)
+{
+	struct ethtool_value value = {.cmd = ETHTOOL_GFLAGS};
+	if (ask_ethtool(iface, &value) || !(value.data & ETH_FLAG_LRO))
+		return;
+	value.cmd = ETHTOOL_SFLAGS;
+	value.data &= ~(uint32_t)ETH_FLAG_LRO;
+	if (ask_ethtool(iface, &value))
+		log_warn("cannot turn off LRO of '%s': %s", iface->name, strerror(errno));
+}
+
+static bool is_veth(const struct iface *iface)
+{
+	struct ethtool_drvinfo info = {.cmd = ETHTOOL_GDRVINFO};
+	return ask_ethtool(iface, &info) == 0 && strcmp(info.driver, "veth") == 0;
+}
+
+// A veth hands over what its other end sends: segments of 64 KiB that nobody has cut. The kernel cuts them when this end
+// has an XDP program; this one lets everything pass.
+static void keep_segments_off(struct iface *iface)
+{
+	const struct bpf_insn pass[] = {
+		{.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_PASS},
+		{.code = BPF_JMP | BPF_EXIT},
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, load, .prog_flags = BPF_F_XDP_HAS_FRAGS);
+	LIBBPF_OPTS(bpf_link_create_opts, create, .flags = XDP_FLAGS_DRV_MODE);
+	_cleanup_close_ int program = bpf_prog_load(
+		BPF_PROG_TYPE_XDP,
+		"ringway_pass",
+		"BSD",
+		pass,
+		sizeof(pass) / sizeof(pass[0]),
+		&load
+	);
+	if (program >= 0)
+		iface->xdp_link = bpf_link_create(program, (int)iface->index, BPF_XDP, &create);
+	if (program < 0 || iface->xdp_link < 0)
+		log_warn(
+			"cannot keep the other end of '%s' from sending long segments: %s (turn off its tso and gso)",
+			iface->name,
+			strerror(errno)
+		);
+}
+
+void iface_prepare(struct iface *iface, uint32_t mtu)
+{
+	struct ifreq ifr = {.ifr_mtu = (int)mtu};
+	if (!iface->name[0])
+		return;
+	if (mtu > iface->mtu && ask(iface, SIOCSIFMTU, &ifr))
+		log_warn(
+			"'%s' has MTU %u, its networks have %u: longer frames are dropped",
+			iface->name,
+			iface->mtu,
+			mtu
+		);
+	if (!iface->up) {
+		ifr = (struct ifreq){0};
+		if (ask(iface, SIOCGIFFLAGS, &ifr) == 0) {
+			ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
+			(void)ask(iface, SIOCSIFFLAGS, &ifr); // Shows as a link that is down.
+		}
+	}
+	turn_off(iface, ETHTOOL_GGRO, ETHTOOL_SGRO, "GRO");
+	turn_off_lro(iface);
+	(void)read_state(iface); // It was read a moment ago; a failure leaves what was known.
+}
+
+void iface_cut_segments(struct iface *iface)
+{
+	if (iface->name[0] && is_veth(iface))
+		keep_segments_off(iface);
+}
+
+void iface_clear_xdp(const struct iface *iface)
+{
+	struct bpf_prog_info info = {0};
+	uint32_t size = sizeof(info);
+	uint32_t id = 0;
+	if (!iface->name[0] || bpf_xdp_query_id((int)iface->index, 0, &id) || !id)
+		return;
+	_cleanup_close_ int program = bpf_prog_get_fd_by_id(id);
+	if (program < 0 || bpf_obj_get_info_by_fd(program, &info, &size))
+		return;
+	// libxdp's own for AF_XDP sockets: a name that nobody else uses.
+	if (strncmp(info.name, "xsk_def", strlen("xsk_def")) != 0)
+		return;
+	if (bpf_xdp_detach((int)iface->index, 0, NULL) == 0)
+		log_info("'%s': took off the program that an earlier uplink left", iface->name);
+}
+
+static void read_message(struct iface *iface, const struct nlmsghdr *head)
+{
+	const struct ifinfomsg *info = NLMSG_DATA(head);
+	if (head->nlmsg_len < NLMSG_LENGTH(sizeof(*info)) ||
+	    (uint32_t)info->ifi_index != iface->index)
+		return;
+	if (head->nlmsg_type == RTM_DELLINK) {
+		iface->changed(iface->arg, true);
+		return;
+	}
+	if (head->nlmsg_type != RTM_NEWLINK)
+		return;
+	bool up = (info->ifi_flags & IFF_UP) && (info->ifi_flags & IFF_RUNNING);
+	if (up == iface->up)
+		return;
+	iface->up = up;
+	iface->mbps = 0;
+	read_speed(iface);
+	iface->changed(iface->arg, false);
+}
+
+static void on_netlink(void *arg, uint32_t events)
+{
+	struct iface *iface = arg;
+	static _Alignas(struct nlmsghdr) char buffer[NETLINK_BUFFER]; // One thread.
+	ssize_t size = recv(iface->netlink, buffer, sizeof(buffer), MSG_DONTWAIT);
+	if (size < 0) {
+		// Messages were lost: look again.
+		if (errno == ENOBUFS)
+			iface->changed(iface->arg, read_state(iface) != 0);
+		return;
+	}
+	size_t left = (size_t)size;
+	for (struct nlmsghdr *head = (void *)buffer; NLMSG_OK(head, left);
+	     head = NLMSG_NEXT(head, left))
+		read_message(iface, head);
+}
+
+int iface_watch(
+	struct iface *iface,
+	struct loop *loop,
+	void (*changed)(void *arg, bool gone),
+	void *arg,
+	struct rwy_err *err
+)
+{
+	struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = RTMGRP_LINK};
+	if (!iface->name[0])
+		return 0;
+	iface->changed = changed;
+	iface->arg = arg;
+	iface->netlink = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (iface->netlink < 0 ||
+	    bind(iface->netlink, (struct sockaddr *)&address, sizeof(address)) ||
+	    !loop_add_fd(loop, iface->netlink, EPOLLIN, on_netlink, iface))
+		return err_set(
+			err, -errno, "cannot watch interface '%s': %s", iface->name, strerror(errno)
+		);
+	return 0;
+}
