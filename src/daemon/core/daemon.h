@@ -113,6 +113,16 @@ void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char re
 int port_remove(struct daemon *d, struct port *port, struct rwy_err *err);
 int network_remove(struct daemon *d, struct network *network, struct rwy_err *err);
 
+// check.c
+struct port *port_find_endpoint(struct daemon *d, const char *endpoint_id); // NULL: there is none.
+// Fills in and checks spec, and frees what a forgotten endpoint holds.
+int port_check_new(
+	struct daemon *d,
+	struct port_spec *spec,
+	struct network **ret_network,
+	struct rwy_err *err
+);
+
 // accept.c
 int accept_init(struct daemon *d, struct rwy_err *err);
 void accept_fini(struct daemon *d);
