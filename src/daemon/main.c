@@ -7,6 +7,7 @@
 #include "daemon/core/daemon.h"
 #include "daemon/docker/docker.h"
 #include "daemon/http/server.h"
+#include "daemon/model/cores.h"
 #include "daemon/options.h"
 #include "daemon/privileges.h"
 
@@ -170,6 +171,9 @@ static int start_daemon(struct program *p, struct rwy_err *err)
 		.run_dir = p->run_dir,
 		.state_dir = o->state_dir,
 		.preload = o->preload,
+		.uplink_binary = o->uplink_binary,
+		.workers = o->switch_cores ? (uint32_t)cores_count(o->switch_cores, NULL) : 1,
+		.no_kernel_ports = o->no_kernel_ports,
 		.spawn =
 			{.binary = o->switch_binary,
 			 .cores = o->switch_cores,

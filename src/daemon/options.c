@@ -22,6 +22,8 @@ enum {
 	OPT_SWITCH_POLL,
 	OPT_SWITCH_QUIET,
 	OPT_SWITCH_USER,
+	OPT_UPLINK_BINARY,
+	OPT_NO_KERNEL_PORTS,
 	OPT_PRELOAD,
 	OPT_DOCKER_NAME,
 	OPT_NO_DOCKER,
@@ -58,6 +60,13 @@ static const struct argp_option option_table[] = {
 	 0,
 	 "The switch's user (default: ringway-switch, else nobody)",
 	 1},
+	{"uplink-binary", OPT_UPLINK_BINARY, "FILE", 0, "The uplinks' program", 2},
+	{"no-kernel-ports",
+	 OPT_NO_KERNEL_PORTS,
+	 NULL,
+	 0,
+	 "Make no kernel interfaces: networks have no gateway in the host, ports are vhost or ether",
+	 2},
 	{"preload", OPT_PRELOAD, "FILE", 0, "The library that containers preload", 2},
 	{"docker-name", OPT_DOCKER_NAME, "NAME", 0, "The driver's name (default: ringway)", 2},
 	{"no-docker", OPT_NO_DOCKER, NULL, 0, "Have nothing to do with Docker", 2},
@@ -102,6 +111,8 @@ static const char **text_option(struct options *options, int key)
 		return &options->switch_quiet;
 	case OPT_SWITCH_USER:
 		return &options->switch_user;
+	case OPT_UPLINK_BINARY:
+		return &options->uplink_binary;
 	case OPT_PRELOAD:
 		return &options->preload;
 	case OPT_DOCKER_NAME:
@@ -165,6 +176,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		options->no_docker = true;
 		return 0;
 	}
+	if (key == OPT_NO_KERNEL_PORTS) {
+		options->no_kernel_ports = true;
+		return 0;
+	}
 	if (key == OPT_LOG_LEVEL)
 		return set_log_level(options, arg, state);
 	if (key == ARGP_KEY_END) {
@@ -219,7 +234,9 @@ void options_parse(int argc, char **argv, struct options *ret_options)
 	choose_file(
 		"../plugins/preload/libringway-preload.so", RINGWAY_PRELOAD_PATH, o->default_preload
 	);
+	choose_file("../uplink/ringway-uplink", RINGWAY_UPLINK_PATH, o->default_uplink);
 	o->switch_binary = o->default_switch;
+	o->uplink_binary = o->default_uplink;
 	o->preload = o->default_preload;
 	argp_err_exit_status = 2;
 	(void)argp_parse(&argp, argc, argv, 0, NULL, o); // Ends the program when it fails.

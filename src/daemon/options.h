@@ -15,14 +15,17 @@ struct options {
 	const char *switch_poll;  // "always", "adaptive" or NULL: the switch chooses.
 	const char *switch_quiet; // Microseconds, or NULL: the switch chooses.
 	const char *switch_user;
+	const char *uplink_binary;
 	const char *preload;
 	const char *docker_name;
 	const char *engine_socket;
 	const char *group;
 	bool no_docker;
+	bool no_kernel_ports;
 	enum log_level log_level;
 	char default_switch[PATH_MAX];
 	char default_preload[PATH_MAX];
+	char default_uplink[PATH_MAX];
 };
 
 // Fills *ret_options; ends the program on --help, --version and on errors (status 2).

@@ -24,6 +24,10 @@ static const unsigned int needed[] = {
 	CAP_NET_BIND_SERVICE, // Published ports below 1024.
 };
 
+// Of what ringwayd starts: the devices of uplinks. It cannot use these itself.
+static const unsigned int passed_on[] =
+	{CAP_BPF, CAP_IPC_LOCK, CAP_PERFMON, CAP_SYS_RAWIO, CAP_SYS_RESOURCE};
+
 static void raise_descriptors(void)
 {
 	struct rlimit limit;
@@ -35,26 +39,42 @@ static void raise_descriptors(void)
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 }
 
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+
+// Adds those of table that this process has to what it will have: `in` says in which sets.
+static int choose(const unsigned int *table, const bool *have, size_t count, unsigned int in)
+{
+	int r = 0;
+	for (size_t i = 0; i < count && !r; i++)
+		if (have[i])
+			r = capng_update(CAPNG_ADD, (capng_type_t)in, table[i]);
+	return r;
+}
+
+static void look(const unsigned int *table, size_t count, bool *ret_have)
+{
+	for (size_t i = 0; i < count; i++)
+		ret_have[i] = capng_have_capability(CAPNG_PERMITTED, table[i]) != 0;
+}
+
 int privileges_drop(struct rwy_err *err)
 {
-	bool have[sizeof(needed) / sizeof(needed[0])];
+	bool have[COUNT(needed)];
+	bool have_passed_on[COUNT(passed_on)];
 	raise_descriptors();
 	if (capng_get_caps_process())
 		return err_set(err, -EIO, "cannot read capabilities");
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		have[i] = capng_have_capability(CAPNG_PERMITTED, needed[i]);
-	// Without SETPCAP (a container) the bounding set stays; nothing that we start has a
-	// capability anyhow.
+	look(needed, COUNT(needed), have);
+	look(passed_on, COUNT(passed_on), have_passed_on);
+	// Without SETPCAP (a container) the bounding set stays as it is. The switch gives up all of it.
 	bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	capng_clear(CAPNG_SELECT_BOTH);
-	for (size_t i = 0; i < sizeof(needed) / sizeof(needed[0]); i++)
-		if (have[i] &&
-		    capng_update(
-			    CAPNG_ADD,
-			    (capng_type_t)(CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET),
-			    needed[i]
-		    ))
-			return err_set(err, -EIO, "cannot choose capabilities");
+	if (choose(needed,
+		   have,
+		   COUNT(needed),
+		   CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET) ||
+	    choose(passed_on, have_passed_on, COUNT(passed_on), CAPNG_BOUNDING_SET))
+		return err_set(err, -EIO, "cannot choose capabilities");
 	int r = capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (r)
 		return err_set(err, -EPERM, "cannot give up capabilities (%d)", r);

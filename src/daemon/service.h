@@ -90,6 +90,8 @@ struct port_info {
 	uint32_t mtu;
 	bool internal;		       // The network is: no default route.
 	char ifname_host[IFNAME_SIZE]; // kernel: the container's end in the host's namespace.
+	uint64_t
+		netns_inode; // kernel: tells spec.netns from another one of this path; 0: not known.
 	char socket[PATH_TEXT_SIZE];
 	uint32_t state; // enum wire_port_state
 	char reason[160];
@@ -157,8 +159,8 @@ int service_network_set_addresses(
 );
 int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err);
 
-// Ports. add: listens (or connects), tells the switch; makes the interface of a kernel port. -EOPNOTSUPP: this
-// instance cannot have kernel or ether ports. For endpoints it is idempotent on endpoint_id, and an
+// Ports. add: listens (or connects), tells the switch; makes the interface of a kernel port. -ENOSYS: this
+// instance cannot have kernel ports. For endpoints it is idempotent on endpoint_id, and an
 // older endpoint that holds the same address or the same place and index is removed first (Docker forgot it).
 // remove: closes everything, removes the socket; -ENOENT when there is none. -EPERM: it is its network's own.
 int service_port_add(
@@ -198,7 +200,7 @@ int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err)
 
 // Replaces the published ports of a kernel port: reserves them on the host, writes them down, sets the firewall;
 // all of them or none. count 0: it has none any more. `bound` of the list is ignored. -EADDRINUSE, -EINVAL (not a
-// kernel port, no address of the family), -ENOENT, -EOPNOTSUPP.
+// kernel port, no address of the family), -ENOENT, -ENOSYS.
 int service_port_publish(
 	struct daemon *d,
 	uint32_t id,

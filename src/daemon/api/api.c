@@ -83,6 +83,7 @@ int api_version(void *ctx, const struct http_request *request, json_t *reply, st
 		)
 	);
 	stats_describe_switch(api->daemon, reply);
+	stats_describe_kernel(api->daemon, reply);
 	service_unlock(api->daemon);
 	return r ? err_set(err, -ENOMEM, "no memory for an answer") : 200;
 }

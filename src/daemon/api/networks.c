@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/api/handlers.h"
 #include "daemon/api/objects.h"
+#include "daemon/core/stats.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -231,15 +232,16 @@ int api_networks_get(
 	int r = service_network_get(api->daemon, request->params[0], &info, err);
 	if (!r)
 		service_each_port(api->daemon, list_name, &of);
+	if (!r && json_object_update_new(reply, api_network_json(&info)))
+		r = -ENOMEM;
+	if (!r)
+		stats_add_trunk(api->daemon, info.id, reply);
 	service_unlock(api->daemon);
 	if (r) {
 		json_decref(of.names);
 		return r;
 	}
-	if (json_object_update_new(reply, api_network_json(&info)) ||
-	    json_object_set_new(reply, "port_names", of.names))
-		return -ENOMEM;
-	return 200;
+	return json_object_set_new(reply, "port_names", of.names) ? -ENOMEM : 200;
 }
 
 static int remove_row(struct api *api, const char *name, struct rwy_err *err)

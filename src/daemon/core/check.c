@@ -190,13 +190,15 @@ int port_check_new(
 	if (!network)
 		return no_network(spec, err);
 	int r = model_check_port(spec, &network->info.spec, err);
-	if (!r && strcmp(spec->attach, "vhost") != 0)
+	if (!r && network->state != STORE_READY && !spec->of_network)
 		r =
 			err_set(err,
-				-EOPNOTSUPP,
-				"cannot create port '%s': this ringwayd makes no %s ports",
+				-EBUSY,
+				"cannot create port '%s': network '%s' is being made or removed",
 				spec->name,
-				spec->attach);
+				spec->network);
+	if (!r && strcmp(spec->attach, "ether") == 0 && !spec->vlan)
+		spec->vlan = network->info.spec.vlan;
 	if (!r && spec->endpoint_id[0])
 		r = remove_forgotten(d, spec, network, err);
 	if (!r)

@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Start and stop: loads the store, finishes what was half done, opens what the switch does not
 // have. Main thread.
-#include "daemon/core/daemon.h"
-
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/core/kernel.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -108,7 +107,8 @@ static bool place_is_used(void *arg, const char *place)
 {
 	struct daemon *d = arg;
 	const struct port *port = daemon_find_port(d, place);
-	return daemon_find_container(d, place) || (port && !port->info.spec.key[0]);
+	return daemon_find_container(d, place) ||
+		(port && !port->info.spec.key[0] && !port_is_kernel(port));
 }
 
 static int make_places(struct daemon *d, struct rwy_err *err)
@@ -125,7 +125,7 @@ static int make_places(struct daemon *d, struct rwy_err *err)
 		char place[NAME_SIZE];
 		char name[16];
 		struct rwy_err why = {0};
-		if (port->info.spec.connect[0])
+		if (port->info.spec.connect[0] || port_is_kernel(port))
 			continue;
 		port_place(&port->info.spec, place, name);
 		if (portdir_make_place(&d->portdir, place, &why) ||
@@ -181,11 +181,15 @@ static int start(struct daemon *d, const struct daemon_config *config, struct rw
 	if (!r)
 		r = store_open(config->state_dir, &d->store, err);
 	if (!r)
+		kernel_open(d, config);
+	if (!r)
 		r = accept_init(d, err);
 	if (!r)
 		r = start_link(d, config, err);
 	if (!r)
 		r = load(d, err);
+	if (!r)
+		r = kernel_start(d, err);
 	if (!r)
 		link_start(d->link);
 	return r;
@@ -234,15 +238,26 @@ int daemon_start(
 	return 0;
 }
 
+static bool has_switch_ports(const struct daemon *d)
+{
+	const struct port *port;
+	TAILQ_FOREACH (port, &d->ports, entry)
+		if (!port_is_kernel(port))
+			return true;
+	return false;
+}
+
 void daemon_stop(struct daemon *d, bool end_switch)
 {
 	if (!d)
 		return;
 	service_lock(d);
 	bool started = d->link != NULL;
-	bool idle = TAILQ_EMPTY(&d->ports);
+	// A switch without ports has nothing to do; kernel ports do without it.
+	bool idle = !has_switch_ports(d);
 	link_free(d->link, started && (end_switch || idle));
 	d->link = NULL;
+	kernel_close(d, end_switch || (started && TAILQ_EMPTY(&d->networks)));
 	if (started && idle && TAILQ_EMPTY(&d->containers))
 		portdir_remove(&d->portdir);
 	loop_remove(d->doubt_timer);

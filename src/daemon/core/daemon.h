@@ -4,10 +4,13 @@
 #pragma once
 
 #include "base/loop.h"
+#include "daemon/firewall/firewall.h"
+#include "daemon/host/host.h"
 #include "daemon/ports/portdir.h"
 #include "daemon/service.h"
 #include "daemon/store/store.h"
 #include "daemon/switchlink/link.h"
+#include "daemon/uplinks/uplinks.h"
 
 #include <pthread.h>
 #include <sys/queue.h>
@@ -18,6 +21,11 @@ struct network {
 	TAILQ_ENTRY(network) entry;
 	struct network_info info;
 	enum store_state state;
+	bool trunk; // The switch has it.
+	// Its queues, kept for the next switch; none where an earlier ringwayd gave them away.
+	int trunk_fds[WIRE_QUEUES_MAX];
+	uint32_t trunk_queues;
+	uint32_t trunk_offloads;
 };
 
 struct port {
@@ -27,7 +35,9 @@ struct port {
 	enum store_state state;
 	struct port_publish *published; // In order of place; NULL: none.
 	size_t published_count;
-	int listener;	       // -1 for a port that connects.
+	int netns_fd;  // kernel, while it is being made: where its interface goes; -1: nowhere.
+	bool attached; // ether: the uplinks know it.
+	int listener;  // -1 for a port that connects.
 	uint64_t accept_at_ms; // The listener rests until then; 0: it is watched.
 	bool refusal_logged;   // Since the last connection that was taken.
 	uint64_t connect_delay_ms;
@@ -60,6 +70,19 @@ struct daemon {
 	int accept_timer_fd;
 	struct loop_source *accept_source;
 	struct loop_source *doubt_timer;
+	// NULL: this kernel, or this instance, has none, and the reason says why.
+	struct host *host;
+	struct firewall *firewall;
+	struct uplinks *uplinks;
+	char host_reason[ERR_MSG_SIZE];
+	char firewall_reason[ERR_MSG_SIZE];
+	char uplinks_reason[ERR_MSG_SIZE];
+	struct loop_source *kernel_timer;
+	struct loop_source *firewall_timer;
+	bool firewall_failed; // The last check, so that it is said once.
+	bool uplinks_settled;
+	uint32_t workers; // The switch's, and so the queues of trunks.
+	uint32_t epoch;	  // Of the stations that the switch was told of.
 	char state_dir[PATH_TEXT_SIZE];
 	char preload[PATH_TEXT_SIZE];
 	char switch_socket[PATH_TEXT_SIZE];
@@ -69,6 +92,9 @@ struct daemon_config {
 	const char *run_dir;
 	const char *state_dir;
 	const char *preload;
+	const char *uplink_binary;
+	uint32_t workers; // Of the switch; 0: 1.
+	bool no_kernel_ports;
 	struct spawn_config spawn;
 	struct loop *loop;
 };
@@ -106,9 +132,19 @@ struct port *daemon_keep_port(
 struct container *daemon_keep_container(struct daemon *d, const struct container_info *info);
 int64_t daemon_now_ms(void);
 
-// port.c: copies with what the network says.
-void port_fill(const struct port *port, struct port_info *ret_info);
+// port.c: copies with what the network and the kernel say.
+void port_fill(const struct daemon *d, const struct port *port, struct port_info *ret_info);
 void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char ret_socket[16]);
+// Makes a port of spec; for the network's own, too. netns_fd is taken over. `wait`: not on the main thread, lets go of
+// the lock meanwhile.
+int port_make(
+	struct daemon *d,
+	const struct port_spec *spec,
+	int netns_fd,
+	bool wait,
+	struct port_info *ret,
+	struct rwy_err *err
+);
 // Closes and removes everything of port, the row last.
 int port_remove(struct daemon *d, struct port *port, struct rwy_err *err);
 int network_remove(struct daemon *d, struct network *network, struct rwy_err *err);

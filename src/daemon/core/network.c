@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Networks of service.h. Any thread, under the lock.
-#include "daemon/core/daemon.h"
+#include "base/log.h"
+#include "daemon/core/kernel.h"
 #include "daemon/model/cidr.h"
 #include "daemon/model/spec.h"
 
@@ -56,6 +57,29 @@ static int check_new(struct daemon *d, struct network_spec *spec, struct rwy_err
 	return r;
 }
 
+static int bring_up(struct daemon *d, struct network *network, struct rwy_err *err)
+{
+	int r = reconcile_network_add(d, network, err);
+	if (!r)
+		r = kernel_network_add(d, network, err);
+	if (!r)
+		r = own_ensure(d, network, true, err);
+	return r ? r : store_network_update(d->store, &network->info, STORE_READY, err);
+}
+
+// All of it but the row, whatever of it there is. What the switch or the kernel keeps is found when they are compared
+// next.
+static void take_down(struct daemon *d, struct network *network)
+{
+	struct rwy_err err = {0};
+	if (own_remove(d, network, &err))
+		log_err(&err, "network '%s'", network->info.spec.name);
+	if (network->trunk)
+		(void)reconcile_del(d, WIRE_PORT_DEL, WIRE_TRUNK_ID(network->info.id), NULL);
+	kernel_network_remove(d, network);
+	(void)reconcile_del(d, WIRE_NETWORK_DEL, network->info.id, NULL);
+}
+
 int service_network_add(
 	struct daemon *d,
 	const struct network_spec *spec,
@@ -78,17 +102,13 @@ int service_network_add(
 		(void)store_network_delete(d->store, info.id, NULL); // `creating`: undone at start.
 		return err_set(err, -ENOMEM, "cannot create network: no memory");
 	}
-	r = reconcile_network_add(d, network, err);
-	if (!r)
-		r = store_network_update(d->store, &info, STORE_READY, err);
+	r = bring_up(d, network, err);
 	if (!r) {
 		network->state = STORE_READY;
 		*ret = network->info;
 		return 0;
 	}
-	// The row goes whatever the switch says; what that keeps is removed when the two are
-	// compared.
-	(void)reconcile_del(d, WIRE_NETWORK_DEL, info.id, NULL);
+	take_down(d, network);
 	daemon_drop_network(d, network);
 	(void)store_network_delete(d->store, info.id, NULL);
 	return err_prefix(err, "cannot create network '%s': ", info.spec.name);
@@ -178,7 +198,9 @@ int service_network_bind(
 	}
 	info.spec.docker = docker;
 	(void)snprintf(info.spec.docker_id, sizeof(info.spec.docker_id), "%s", docker_id);
-	return change(d, network, &info, err);
+	bool renamed = strcmp(info.spec.name, network->info.spec.name) != 0;
+	int r = change(d, network, &info, err);
+	return !r && renamed ? own_rename(d, network, err) : r;
 }
 
 static bool same_address(const char *a, const char *b)
@@ -229,6 +251,24 @@ static int take_picked(
 	return 0;
 }
 
+// The gateway port follows its addresses, or all stays as it was.
+static int change_addresses(
+	struct daemon *d,
+	struct network *network,
+	const struct network_info *info,
+	struct rwy_err *err
+)
+{
+	const struct network_info before = network->info;
+	int r = change(d, network, info, err);
+	if (r)
+		return r;
+	r = own_ensure(d, network, false, err);
+	if (r)
+		(void)change(d, network, &before, NULL); // The first failure counts.
+	return r;
+}
+
 int service_network_set_addresses(
 	struct daemon *d,
 	uint32_t id,
@@ -248,7 +288,7 @@ int service_network_set_addresses(
 		r = model_check_network(&info.spec, err);
 	if (!r)
 		r = find_overlap(d, &info.spec, id, err);
-	return r ? r : change(d, network, &info, err);
+	return r ? r : change_addresses(d, network, &info, err);
 }
 
 int network_remove(struct daemon *d, struct network *network, struct rwy_err *err)
@@ -258,8 +298,7 @@ int network_remove(struct daemon *d, struct network *network, struct rwy_err *er
 	if (r)
 		return r;
 	network->state = STORE_REMOVING;
-	// Removed here whatever the switch says: what it keeps is found when it is compared next.
-	(void)reconcile_del(d, WIRE_NETWORK_DEL, id, NULL);
+	take_down(d, network);
 	r = store_network_delete(d->store, id, err);
 	if (!r)
 		daemon_drop_network(d, network);
@@ -281,6 +320,8 @@ int service_network_remove(struct daemon *d, const char *name, struct rwy_err *e
 		err_hint(err, "`ringway port ls` shows them; remove them or stop their containers");
 		return -EBUSY;
 	}
+	if (network->state == STORE_CREATING)
+		return err_set(err, -EBUSY, "cannot remove network '%s': it is being made", name);
 	return network_remove(d, network, err);
 }
 

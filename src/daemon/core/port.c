@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports of service.h. Any thread, under the lock.
-#include "daemon/core/daemon.h"
+#include "base/cleanup.h"
+#include "daemon/core/kernel.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
-void port_fill(const struct port *port, struct port_info *ret_info)
+void port_fill(const struct daemon *d, const struct port *port, struct port_info *ret_info)
 {
 	const struct network_spec *spec = &port->network->info.spec;
 	*ret_info = port->info;
@@ -16,6 +17,8 @@ void port_fill(const struct port *port, struct port_info *ret_info)
 	(void)memcpy(ret_info->gateway6, spec->gateway6, sizeof(spec->gateway6));
 	ret_info->mtu = spec->mtu;
 	ret_info->internal = spec->internal;
+	if (port_is_kernel(port))
+		ret_info->state = kernel_state(d, port);
 }
 
 void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char ret_socket[16])
@@ -28,22 +31,114 @@ void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char re
 		(void)snprintf(ret_socket, 16, "vhost");
 }
 
-// Listens, tells the switch, notes that it is done; undoes what it did when a step fails.
-static int bring_up(struct daemon *d, struct port *port, struct rwy_err *err)
+// What a port of the switch has, in the reverse order of bring_up_vhost().
+static void take_down_vhost(struct daemon *d, struct port *port)
+{
+	ether_detach(d, port);
+	station_remove(d, port);
+	// Nobody may connect any more, then the switch lets go. It may be absent: what the next one is told does not
+	// have this port.
+	accept_close(d, port, true);
+	(void)reconcile_del(d, WIRE_PORT_DEL, port->info.id, NULL);
+}
+
+// Listens and tells the switch, and the uplink of an ether port.
+static int bring_up_vhost(struct daemon *d, struct port *port, struct rwy_err *err)
 {
 	int r = accept_open(d, port, err);
 	if (r)
 		return r;
 	r = reconcile_port_add(d, port, err);
 	if (!r)
-		r = store_port_set_state(d->store, port->info.id, STORE_READY, err);
+		r = trunk_ensure(d, port->network, err);
+	if (!r)
+		r = station_add(d, port, err);
+	if (!r && port_is_ether(port))
+		r = ether_attach(d, port, true, err);
+	if (r)
+		take_down_vhost(d, port);
+	return r;
+}
+
+static void take_down(struct daemon *d, struct port *port)
+{
+	if (port_is_kernel(port))
+		kernel_take_down(d, port);
+	else
+		take_down_vhost(d, port);
+}
+
+// Does what the row says, notes that it is done; undoes what it did when a step fails.
+static int bring_up(struct daemon *d, struct port *port, bool wait, struct rwy_err *err)
+{
+	uint32_t id = port->info.id;
+	int r = port_is_kernel(port) ? kernel_bring_up(d, port, err) : bring_up_vhost(d, port, err);
+	if (r)
+		return r;
+	if (wait && port_is_ether(port))
+		r = ether_wait(d, id, err);
+	if (r && !daemon_find_port_id(d, id))
+		return -ENOENT;
+	if (!r)
+		r = store_port_set_state(d->store, id, STORE_READY, err);
 	if (!r) {
 		port->state = STORE_READY;
 		return 0;
 	}
-	(void)reconcile_del(d, WIRE_PORT_DEL, port->info.id, NULL); // Perhaps it never had it.
-	accept_close(d, port, true);
+	take_down(d, port);
 	return r;
+}
+
+int port_make(
+	struct daemon *d,
+	const struct port_spec *spec,
+	int netns_fd,
+	bool wait,
+	struct port_info *ret,
+	struct rwy_err *err
+)
+{
+	_cleanup_close_ int netns = netns_fd;
+	struct network *network = NULL;
+	struct port_info info = {
+		.spec = *spec,
+		.created = time(NULL),
+		.created_ms = daemon_now_ms(),
+		.netns_inode = namespace_inode(netns_fd),
+	};
+	int r = port_check_new(d, &info.spec, &network, err);
+	if (!r)
+		r = store_port_insert(d->store, network->info.id, &info, err);
+	if (r)
+		return r;
+	struct port *port = daemon_keep_port(d, network, &info, STORE_CREATING);
+	if (!port) {
+		(void)store_port_delete(d->store, info.id, NULL); // `creating`: undone at start.
+		return err_set(err, -ENOMEM, "cannot create port: no memory");
+	}
+	port->netns_fd = fd_take(&netns);
+	r = bring_up(d, port, wait, err);
+	// Whoever removed it while nobody had the lock has undone everything.
+	bool gone = !daemon_find_port_id(d, info.id);
+	if (!gone)
+		fd_close(&port->netns_fd);
+	if (!r) {
+		port_fill(d, port, ret);
+		return 0;
+	}
+	if (!gone) {
+		daemon_drop_port(d, port);
+		(void)store_port_delete(d->store, info.id, NULL);
+	}
+	return err_prefix(err, "cannot create port '%s': ", info.spec.name);
+}
+
+// Opened at once, so that it is the one that was asked for, whatever becomes of its path.
+static int open_netns(const struct port_spec *spec, int *ret_fd, struct rwy_err *err)
+{
+	if (strcmp(spec->attach, "kernel") != 0 || spec->netns[0] != '/')
+		return 0; // None, or one that the checks refuse.
+	return namespace_open(spec->netns, ret_fd, err);
 }
 
 int service_port_add(
@@ -53,38 +148,18 @@ int service_port_add(
 	struct rwy_err *err
 )
 {
-	struct network *network = NULL;
-	struct port_info info = {
-		.spec = *spec,
-		.created = time(NULL),
-		.created_ms = daemon_now_ms(),
-	};
-	int r = link_wait(d->link, DAEMON_WAIT_MS, err);
+	_cleanup_close_ int netns = -1;
+	int r = open_netns(spec, &netns, err);
+	if (!r)
+		r = link_wait(d->link, DAEMON_WAIT_MS, err);
 	if (r)
 		return err_prefix(err, "cannot create port '%s': ", spec->name);
 	struct port *port = port_find_endpoint(d, spec->endpoint_id);
 	if (port) {
-		port_fill(port, ret);
+		port_fill(d, port, ret);
 		return 0;
 	}
-	r = port_check_new(d, &info.spec, &network, err);
-	if (!r)
-		r = store_port_insert(d->store, network->info.id, &info, err);
-	if (r)
-		return r;
-	port = daemon_keep_port(d, network, &info, STORE_CREATING);
-	if (!port) {
-		(void)store_port_delete(d->store, info.id, NULL); // `creating`: undone at start.
-		return err_set(err, -ENOMEM, "cannot create port: no memory");
-	}
-	r = bring_up(d, port, err);
-	if (!r) {
-		port_fill(port, ret);
-		return 0;
-	}
-	daemon_drop_port(d, port);
-	(void)store_port_delete(d->store, info.id, NULL);
-	return err_prefix(err, "cannot create port '%s': ", info.spec.name);
+	return port_make(d, spec, fd_take(&netns), true, ret, err);
 }
 
 static int not_found(const char *name, struct rwy_err *err)
@@ -99,7 +174,7 @@ int service_port_get(struct daemon *d, const char *name, struct port_info *ret, 
 	const struct port *port = daemon_find_port(d, name);
 	if (!port)
 		return not_found(name, err);
-	port_fill(port, ret);
+	port_fill(d, port, ret);
 	return 0;
 }
 
@@ -113,7 +188,7 @@ int service_port_by_endpoint(
 	const struct port *port = port_find_endpoint(d, endpoint_id);
 	if (!port)
 		return err_set(err, -ENOENT, "there is no endpoint '%.64s'", endpoint_id);
-	port_fill(port, ret);
+	port_fill(d, port, ret);
 	return 0;
 }
 
@@ -151,7 +226,8 @@ static int set_limits(
 	if (r)
 		return r;
 	port->info.spec.limits = *limits;
-	r = reconcile_port_set(d, port, err);
+	r = port_is_kernel(port) ? kernel_set_limits(d, port, err)
+				 : reconcile_port_set(d, port, err);
 	if (!r)
 		return 0;
 	port->info.spec.limits = before;
@@ -181,7 +257,7 @@ int service_port_set_limits(
 		r = set_limits(d, port, &limits, err);
 	if (r)
 		return err_prefix(err, "cannot change port '%.80s': ", name);
-	port_fill(port, ret);
+	port_fill(d, port, ret);
 	return 0;
 }
 
@@ -192,10 +268,8 @@ int port_remove(struct daemon *d, struct port *port, struct rwy_err *err)
 	if (r)
 		return r;
 	port->state = STORE_REMOVING;
-	// Nobody may connect any more, then the switch lets go. It may be absent: what the next
-	// one is told does not have this port.
-	accept_close(d, port, true);
-	(void)reconcile_del(d, WIRE_PORT_DEL, id, NULL);
+	publish_forget(d, port);
+	take_down(d, port);
 	r = store_port_delete(d->store, id, err);
 	if (!r)
 		daemon_drop_port(d, port);
@@ -205,7 +279,13 @@ int port_remove(struct daemon *d, struct port *port, struct rwy_err *err)
 int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err)
 {
 	struct port *port = daemon_find_port(d, name);
-	return port ? port_remove(d, port, err) : not_found(name, err);
+	if (!port)
+		return not_found(name, err);
+	if (port->info.spec.of_network) {
+		err_set(err, -EPERM, "cannot remove port '%s': it belongs to its network", name);
+		return err_hint(err, "it goes with the network");
+	}
+	return port_remove(d, port, err);
 }
 
 void service_each_port(struct daemon *d, port_visit *visit, void *arg)
@@ -213,7 +293,7 @@ void service_each_port(struct daemon *d, port_visit *visit, void *arg)
 	const struct port *port;
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		struct port_info info;
-		port_fill(port, &info);
+		port_fill(d, port, &info);
 		visit(arg, &info);
 	}
 }

@@ -3,7 +3,7 @@
 // Main thread, but for the single steps, which any thread does under the lock.
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "daemon/core/daemon.h"
+#include "daemon/core/kernel.h"
 #include "daemon/plan/plan.h"
 
 #include <errno.h>
@@ -87,7 +87,7 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 	const struct port *port;
 	struct plan_set set = {
 		.networks = calloc(d->network_count + 1, sizeof(*set.networks)),
-		.ports = calloc(d->port_count + 1, sizeof(*set.ports)),
+		.ports = calloc(d->port_count + d->network_count + 1, sizeof(*set.ports)),
 	};
 	if (!set.networks || !set.ports) {
 		plan_set_fini(&set);
@@ -96,7 +96,12 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 	TAILQ_FOREACH (network, &d->networks, entry)
 		fill_network(network, &set.networks[set.network_count++]);
 	TAILQ_FOREACH (port, &d->ports, entry)
-		fill_port(port, &set.ports[set.port_count++]);
+		if (!port_is_kernel(port))
+			fill_port(port, &set.ports[set.port_count++]);
+	// Their numbers are above all others.
+	TAILQ_FOREACH (network, &d->networks, entry)
+		if (trunk_is_wanted(d, network))
+			trunk_fill(network, &set.ports[set.port_count++]);
 	*ret_set = set;
 	return 0;
 }
@@ -135,6 +140,15 @@ static void note_state(struct daemon *d, uint32_t id, uint32_t state)
 		accept_port_waits(d, port);
 }
 
+// Whether the switch has the trunk with this id, if that is one's.
+static void note_trunk(struct daemon *d, uint32_t id, bool there)
+{
+	struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry)
+		if (WIRE_TRUNK_ID(network->info.id) == id)
+			network->trunk = there;
+}
+
 static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set)
 {
 	const struct wire_state *page = &msg->args.state;
@@ -160,6 +174,7 @@ static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set
 			.queues = from->queues,
 			.learning = from->learning,
 			.no_offloads = from->no_offloads,
+			.kind = from->kind,
 			.limits = from->limits,
 		};
 		(void)memcpy(to->name, from->name, sizeof(to->name));
@@ -169,6 +184,7 @@ static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set
 			msg->fds[fd++] = -1;
 		}
 		note_state(d, from->port, from->state);
+		note_trunk(d, from->port, true);
 	}
 	return 0;
 }
@@ -217,9 +233,11 @@ static int fetch_have(struct daemon *d, struct plan_set *ret_set, struct rwy_err
 static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_err *err)
 {
 	const struct network *network;
+	struct network *owner;
 	struct port *port;
 	switch (step->act) {
 	case PLAN_PORT_DEL:
+		note_trunk(d, step->id, false);
 		return reconcile_del(d, WIRE_PORT_DEL, step->id, err);
 	case PLAN_NETWORK_DEL:
 		return reconcile_del(d, WIRE_NETWORK_DEL, step->id, err);
@@ -229,6 +247,9 @@ static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_er
 				return reconcile_network_add(d, network, err);
 		return 0;
 	case PLAN_PORT_ADD:
+		TAILQ_FOREACH (owner, &d->networks, entry)
+			if (WIRE_TRUNK_ID(owner->info.id) == step->id)
+				return trunk_give(d, owner, err);
 		port = daemon_find_port_id(d, step->id);
 		if (!port)
 			return 0;
@@ -274,14 +295,18 @@ static int reconcile(struct daemon *d, struct rwy_err *err)
 {
 	struct plan_set want = {0};
 	struct plan_set have = {0};
+	struct network *network;
 	struct port *port;
+	TAILQ_FOREACH (network, &d->networks, entry)
+		network->trunk = false; // Until the switch says that it has it.
 	int r = fetch_have(d, &have, err);
 	if (r)
 		return r;
 	// Sockets that no switch kept are made anew, before their ports are told of.
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		struct rwy_err why = {0};
-		if (port->listener < 0 && !port->info.spec.connect[0] && accept_open(d, port, &why))
+		if (port->listener < 0 && !port->info.spec.connect[0] && !port_is_kernel(port) &&
+		    accept_open(d, port, &why))
 			log_err(&why, "port '%s'", port->info.spec.name);
 	}
 	if (make_want(d, &want))
@@ -293,6 +318,17 @@ static int reconcile(struct daemon *d, struct rwy_err *err)
 	return r;
 }
 
+// Gateways and uplinks that networks lack: because this instance could not make them until now.
+static void ensure_own(struct daemon *d)
+{
+	struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry) {
+		struct rwy_err err = {0};
+		if (network->state == STORE_READY && own_ensure(d, network, false, &err))
+			log_err(&err, "network '%s'", network->info.spec.name);
+	}
+}
+
 static void on_ready(void *arg)
 {
 	struct daemon *d = arg;
@@ -300,6 +336,9 @@ static void on_ready(void *arg)
 	(void)link_take_doubt(d->link); // This is what it asks for.
 	if (reconcile(d, &err))
 		log_err(&err, "cannot bring the switch in line");
+	station_sync(d);
+	ether_resume(d);
+	ensure_own(d);
 	accept_enable(d, true);
 	// Cannot fail with a valid timer.
 	(void)loop_set_timer(d->doubt_timer, DOUBT_CHECK_MS, DOUBT_CHECK_MS);
@@ -308,11 +347,16 @@ static void on_ready(void *arg)
 static void on_down(void *arg)
 {
 	struct daemon *d = arg;
+	struct network *network;
 	struct port *port;
 	// Connections stay in the listeners' queues until there is a switch again.
 	accept_enable(d, false);
 	(void)loop_set_timer(d->doubt_timer, 0, 0);
+	TAILQ_FOREACH (network, &d->networks, entry)
+		network->trunk = false;
 	TAILQ_FOREACH (port, &d->ports, entry) {
+		if (port_is_kernel(port))
+			continue; // Its state is the kernel's.
 		port->info.state = WIRE_PORT_WAITING;
 		port->info.reason[0] = '\0';
 	}

@@ -3,45 +3,12 @@
 #include "daemon/core/stats.h"
 
 #include "base/fields.h"
+#include "daemon/core/kernel.h"
 #include "daemon/model/features.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
-
-// A JSON integer of a counter; those beyond 2^63 do not happen in this universe's lifetime.
-static json_t *counter(uint64_t value)
-{
-	return json_integer((json_int_t)value);
-}
-
-static json_t *traffic(uint64_t frames, uint64_t bytes)
-{
-	return json_pack("{s:o, s:o}", "frames", counter(frames), "bytes", counter(bytes));
-}
-
-static json_t *port_counters(const struct wire_port_stats *stats)
-{
-	uint64_t dropped = 0;
-	json_t *drops = json_object();
-	for (uint32_t i = 0; i < stats->drop_count; i++) {
-		dropped += stats->drops[i].count;
-		// Out of memory: a reason is missing.
-		(void
-		)json_object_set_new(drops, stats->drops[i].reason, counter(stats->drops[i].count));
-	}
-	return json_pack(
-		"{s:o, s:o, s:o, s:o}",
-		"rx",
-		traffic(stats->rx_frames, stats->rx_bytes),
-		"tx",
-		traffic(stats->tx_frames, stats->tx_bytes),
-		"drops",
-		drops,
-		"dropped",
-		counter(dropped)
-	);
-}
 
 // The receive queues that are live, and the workers that poll them.
 static json_t *port_queues(const struct wire_port_stats *stats)
@@ -61,28 +28,41 @@ static json_t *port_queues(const struct wire_port_stats *stats)
 				"awake",
 				(int)queue->awake,
 				"frames",
-				counter(queue->frames)
+				counters_integer(queue->frames)
 			)
 		);
 	}
 	return queues;
 }
 
-static json_t *port_entry(const struct port *port, const struct wire_port_stats *stats)
+// stats: NULL of a kernel port.
+static json_t *port_entry(
+	const struct daemon *d,
+	const struct port *port,
+	const struct wire_port_stats *stats
+)
 {
 	json_t *entry = json_pack(
-		"{s:s, s:s, s:s}",
+		"{s:s, s:s, s:s, s:s}",
 		"name",
 		port->info.spec.name,
 		"network",
 		port->network->info.spec.name,
+		"attach",
+		port->info.spec.attach,
 		"state",
-		wire_port_state_text(stats->state)
+		wire_port_state_text(stats ? stats->state : kernel_state(d, port))
 	);
-	json_t *counters = port_counters(stats);
-	(void)json_object_update(entry, counters); // Out of memory: members are missing.
+	json_t *counters = stats ? counters_of_switch(stats) : counters_of_kernel(d, port);
+	// Out of memory: members are missing.
+	(void)json_object_update(entry, counters);
 	json_decref(counters);
-	(void)json_object_set_new(entry, "receive_queues", port_queues(stats));
+	if (port->info.spec.of_network)
+		(void)json_object_set_new(entry, "owner", json_string("network"));
+	if (stats)
+		(void)json_object_set_new(entry, "receive_queues", port_queues(stats));
+	if (port_is_ether(port))
+		(void)json_object_set_new(entry, "uplink", counters_of_uplink(d, port));
 	return entry;
 }
 
@@ -99,19 +79,19 @@ static json_t *switch_entry(const struct daemon *d, const struct wire_stats *sta
 				"core",
 				(json_int_t)worker->core,
 				"busy_cycles",
-				counter(worker->busy_cycles),
+				counters_integer(worker->busy_cycles),
 				"idle_cycles",
-				counter(worker->idle_cycles),
+				counters_integer(worker->idle_cycles),
 				"turns",
-				counter(worker->turns),
+				counters_integer(worker->turns),
 				"frames",
-				counter(worker->frames),
+				counters_integer(worker->frames),
 				"queues",
 				(json_int_t)worker->queues,
 				"awake",
 				(json_int_t)worker->awake,
 				"sleeps",
-				counter(worker->sleeps)
+				counters_integer(worker->sleeps)
 			)
 		);
 	}
@@ -120,7 +100,7 @@ static json_t *switch_entry(const struct daemon *d, const struct wire_stats *sta
 		"pid",
 		(json_int_t)link_pid(d->link),
 		"cpu_ns",
-		counter(stats->cpu_ns),
+		counters_integer(stats->cpu_ns),
 		"workers",
 		workers
 	);
@@ -136,29 +116,44 @@ static int fetch(struct daemon *d, uint32_t after, struct wire_msg **ret_msg, st
 	return r;
 }
 
-// Ports that went meanwhile are left out.
-static uint32_t add_ports(struct daemon *d, const struct wire_stats *stats, json_t *ports)
+// Kernel ports from *at on, whose ids are below `below`: all are in order of id.
+static void add_kernel(struct daemon *d, const struct port **at, uint32_t below, json_t *ports)
+{
+	for (; *at && (*at)->info.id < below; *at = TAILQ_NEXT(*at, entry))
+		if (port_is_kernel(*at))
+			(void)json_array_append_new(ports, port_entry(d, *at, NULL));
+}
+
+// Ports that went meanwhile are left out, and trunks, which are no ports to anybody else.
+static uint32_t add_ports(
+	struct daemon *d,
+	const struct wire_stats *stats,
+	const struct port **at,
+	json_t *ports
+)
 {
 	uint32_t last = 0;
 	for (uint32_t i = 0; i < stats->port_count; i++) {
 		const struct port *port = daemon_find_port_id(d, stats->ports[i].port);
 		last = stats->ports[i].port;
+		add_kernel(d, at, last, ports);
 		if (port)
-			(void)json_array_append_new(ports, port_entry(port, &stats->ports[i]));
+			(void)json_array_append_new(ports, port_entry(d, port, &stats->ports[i]));
 	}
 	return last;
 }
 
 static void set_head(struct daemon *d, const struct wire_stats *stats, json_t *object)
 {
-	(void)json_object_set_new(object, "time_ns", counter(stats->time_ns));
-	(void)json_object_set_new(object, "tsc_hz", counter(stats->tsc_hz));
+	(void)json_object_set_new(object, "time_ns", counters_integer(stats->time_ns));
+	(void)json_object_set_new(object, "tsc_hz", counters_integer(stats->tsc_hz));
 	(void)json_object_set_new(object, "switch", switch_entry(d, stats));
 }
 
 static int all_stats(struct daemon *d, json_t *object, struct rwy_err *err)
 {
 	struct wire_msg *msg = NULL;
+	const struct port *at = TAILQ_FIRST(&d->ports);
 	uint32_t after = 0;
 	bool more = true;
 	_cleanup_json_ json_t *ports = json_array();
@@ -169,10 +164,11 @@ static int all_stats(struct daemon *d, json_t *object, struct rwy_err *err)
 		const struct wire_stats *stats = &msg->args.stats;
 		if (!after)
 			set_head(d, stats, object);
-		uint32_t last = add_ports(d, stats, ports);
+		uint32_t last = add_ports(d, stats, &at, ports);
 		more = stats->more && last > after;
 		after = last;
 	}
+	add_kernel(d, &at, UINT32_MAX, ports);
 	return json_object_set(object, "ports", ports) ? -ENOMEM : 0;
 }
 
@@ -195,18 +191,39 @@ static int one_port(
 	return err_set(err, -EAGAIN, "the switch does not have port '%s' yet", name);
 }
 
+// The switch's head goes with every answer, so that rates can be made of two; of a page that has no port.
+static int kernel_port(
+	struct daemon *d,
+	const struct port *port,
+	json_t *object,
+	struct rwy_err *err
+)
+{
+	struct wire_msg *msg = NULL;
+	int r = fetch(d, UINT32_MAX, &msg, err);
+	if (r)
+		return r;
+	json_t *ports = json_array();
+	(void)json_array_append_new(ports, port_entry(d, port, NULL));
+	set_head(d, &msg->args.stats, object);
+	return json_object_set_new(object, "ports", ports) ? -ENOMEM : 0;
+}
+
 int service_stats(struct daemon *d, const char *port, json_t *ret_object, struct rwy_err *err)
 {
 	struct wire_msg *msg = NULL;
 	if (!port)
 		return all_stats(d, ret_object, err);
+	const struct port *found = daemon_find_port(d, port);
+	if (found && port_is_kernel(found))
+		return kernel_port(d, found, ret_object, err);
 	int r = one_port(d, port, &msg, err);
 	if (r)
 		return r;
 	const struct wire_stats *stats = &msg->args.stats;
 	json_t *ports = json_array();
-	const struct port *found = daemon_find_port_id(d, stats->ports[0].port);
-	(void)json_array_append_new(ports, port_entry(found, &stats->ports[0]));
+	found = daemon_find_port_id(d, stats->ports[0].port);
+	(void)json_array_append_new(ports, port_entry(d, found, &stats->ports[0]));
 	set_head(d, stats, ret_object);
 	return json_object_set_new(ret_object, "ports", ports) ? -ENOMEM : 0;
 }
@@ -215,13 +232,21 @@ int stats_add_port(struct daemon *d, const char *name, json_t *object, struct rw
 {
 	struct wire_msg *msg = NULL;
 	char features[20];
+	const struct port *port = daemon_find_port(d, name);
+	// Out of memory: members are missing.
+	if (port && port_is_kernel(port)) {
+		(void)json_object_set_new(object, "stats", counters_of_kernel(d, port));
+		return 0;
+	}
+	if (port && port_is_ether(port))
+		(void)json_object_set_new(object, "uplink", counters_of_uplink(d, port));
 	int r = one_port(d, name, &msg, err);
 	if (r)
 		return r;
 	const struct wire_port_stats *stats = &msg->args.stats.ports[0];
 	(void)snprintf(features, sizeof(features), "0x%" PRIx64, stats->features); // It fits.
 	// Out of memory: members are missing.
-	(void)json_object_set_new(object, "stats", port_counters(stats));
+	(void)json_object_set_new(object, "stats", counters_of_switch(stats));
 	(void)json_object_set_new(object, "features", json_string(features));
 	(void)json_object_set_new(object, "negotiated", features_json(stats->features));
 	(void)json_object_set_new(object, "regions", json_integer(stats->regions));
@@ -231,9 +256,9 @@ int stats_add_port(struct daemon *d, const char *name, json_t *object, struct rw
 		json_pack(
 			"{s:o, s:o}",
 			"guest_bytes",
-			counter(stats->memory),
+			counters_integer(stats->memory),
 			"switch_bytes",
-			counter(stats->own_memory)
+			counters_integer(stats->own_memory)
 		)
 	);
 	(void)json_object_set_new(object, "queues_live", json_integer(stats->queues_live));
@@ -274,6 +299,39 @@ int stats_add_queues(struct daemon *d, json_t *ports, struct rwy_err *err)
 			after = stats->ports[stats->port_count - 1].port;
 	}
 	return 0;
+}
+
+void stats_add_trunk(struct daemon *d, uint32_t network, json_t *object)
+{
+	struct wire_msg *msg = NULL;
+	uint32_t id = WIRE_TRUNK_ID(network);
+	if (fetch(d, id - 1, &msg, NULL))
+		return;
+	const struct wire_stats *stats = &msg->args.stats;
+	// Out of memory: it is missing.
+	if (stats->port_count && stats->ports[0].port == id)
+		(void)json_object_set_new(object, "trunk", counters_of_switch(&stats->ports[0]));
+}
+
+static void describe(json_t *object, const char *what, bool there, const char *reason)
+{
+	json_t *entry = json_pack("{s:b}", "available", (int)there);
+	// Out of memory: it is missing.
+	if (!there)
+		(void)json_object_set_new(entry, "reason", json_string(reason));
+	(void)json_object_set_new(object, what, entry);
+}
+
+void stats_describe_kernel(const struct daemon *d, json_t *object)
+{
+	describe(object, "kernel_ports", d->host != NULL, d->host_reason);
+	describe(
+		object,
+		"published_ports",
+		d->firewall != NULL,
+		d->host ? d->firewall_reason : d->host_reason
+	);
+	describe(object, "ether_ports", d->uplinks != NULL, d->uplinks_reason);
 }
 
 void stats_describe_switch(struct daemon *d, json_t *object)

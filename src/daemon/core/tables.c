@@ -62,6 +62,8 @@ struct network *daemon_keep_network(
 		return NULL;
 	network->info = *info;
 	network->info.ports = 0;
+	for (size_t i = 0; i < WIRE_QUEUES_MAX; i++)
+		network->trunk_fds[i] = -1;
 	network->state = state;
 	TAILQ_INSERT_TAIL(&d->networks, network, entry);
 	d->network_count++;
@@ -82,6 +84,7 @@ struct port *daemon_keep_port(
 	port->network = network;
 	port->state = state;
 	port->listener = -1;
+	port->netns_fd = -1;
 	if (!info->spec.of_network)
 		network->info.ports++;
 	TAILQ_INSERT_TAIL(&d->ports, port, entry);

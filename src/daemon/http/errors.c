@@ -18,6 +18,7 @@ static const struct http_error http_errors[] = {
 	{EACCES, 403, "forbidden"},
 	{ENOENT, 404, "not_found"},
 	{EOPNOTSUPP, 405, "method"},
+	{ENOSYS, 501, "unsupported"},
 	{EEXIST, 409, "exists"},
 	{EADDRINUSE, 409, "exists"},
 	{EBUSY, 409, "in_use"},

@@ -26,7 +26,7 @@ static int read_core(const char **at)
 	return *at == from || core >= CORES_MAX ? -1 : core;
 }
 
-int cores_check(const char *text, struct rwy_err *err)
+int cores_count(const char *text, struct rwy_err *err)
 {
 	uint8_t seen[CORES_MAX] = {0};
 	unsigned int count = 0;
@@ -49,7 +49,7 @@ int cores_check(const char *text, struct rwy_err *err)
 		}
 	} while (*at++ == ',');
 	if (count <= WIRE_WORKERS_MAX)
-		return 0;
+		return (int)count;
 	return err_set(
 		err,
 		-EINVAL,
@@ -58,4 +58,10 @@ int cores_check(const char *text, struct rwy_err *err)
 		count,
 		WIRE_WORKERS_MAX
 	);
+}
+
+int cores_check(const char *text, struct rwy_err *err)
+{
+	int count = cores_count(text, err);
+	return count < 0 ? count : 0;
 }

@@ -46,12 +46,18 @@ static bool port_stays(
 )
 {
 	const struct wire_port *twin = find_port(other, port->port);
-	if (!twin || twin->network != port->network || twin->queues != port->queues ||
-	    twin->learning != port->learning || twin->no_offloads != port->no_offloads ||
-	    strcmp(twin->name, port->name) != 0 || memcmp(twin->mac, port->mac, MAC_SIZE) != 0)
-		return false;
 	const struct wire_network *network = find_network(own, port->network);
-	return network && network_stays(network, other);
+	if (!twin || !network || !network_stays(network, other))
+		return false;
+	// A trunk is what it was opened as: how many queues it has is no reason to open it anew.
+	if (port->kind == WIRE_PORT_TAP)
+		return twin->kind == WIRE_PORT_TAP && twin->network == port->network;
+	if (twin->kind != port->kind || twin->network != port->network ||
+	    twin->queues != port->queues || twin->learning != port->learning ||
+	    twin->no_offloads != port->no_offloads || strcmp(twin->name, port->name) != 0 ||
+	    memcmp(twin->mac, port->mac, MAC_SIZE) != 0)
+		return false;
+	return true;
 }
 
 static bool limits_differ(const struct wire_port *port, const struct plan_set *other)

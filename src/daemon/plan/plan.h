@@ -35,7 +35,7 @@ struct plan {
 
 // Steps in an order in which each is possible: ports go before their networks and come after
 // them. Limits of ports are set; what differs in anything that a switch cannot change is removed and added
-// anew; names of networks are for people only and may differ. -ENOMEM.
+// anew; names of networks, and of trunks all but the network, may differ. -ENOMEM.
 int plan_make(const struct plan_set *want, const struct plan_set *have, struct plan *ret_plan);
 void plan_fini(struct plan *plan);
 

@@ -55,6 +55,7 @@ const char *const store_migrations[] = {
 	"ALTER TABLE ports ADD COLUMN pin_address INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ports ADD COLUMN of_network INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ports ADD COLUMN netns TEXT;"
+	"ALTER TABLE ports ADD COLUMN netns_inode INTEGER NOT NULL DEFAULT 0;"
 	"ALTER TABLE ports ADD COLUMN ifname TEXT;"
 	"ALTER TABLE ports ADD COLUMN device TEXT;"
 	"ALTER TABLE ports ADD COLUMN vlan INTEGER NOT NULL DEFAULT 0;"

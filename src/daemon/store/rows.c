@@ -83,10 +83,11 @@ int store_port_insert(
 		err,
 		"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, connect,"
 		" endpoint_id, container, place, sandbox_seen, created, state, no_offloads, ip6,"
-		" pin_address, of_network, netns, ifname, device, vlan, " LIMIT_COLUMNS ")"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" pin_address, of_network, netns, netns_inode, ifname, device, vlan, " LIMIT_COLUMNS
+		")"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 		" " LIMIT_VALUES ")",
-		"tittsiisssiiiisiisssil",
+		"tittsiisssiiiisiisissil",
 		spec->name,
 		(int64_t)network,
 		spec->attach,
@@ -105,6 +106,7 @@ int store_port_insert(
 		(int64_t)spec->pin_address,
 		(int64_t)spec->of_network,
 		spec->netns,
+		(int64_t)info->netns_inode,
 		spec->ifname,
 		spec->device,
 		(int64_t)spec->vlan,

@@ -5,6 +5,8 @@
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered
 //   stubborn*  port_set: -ENOSPC
+//   A network called notrunk* gets no TAP: -ENOSPC. A station whose MAC ends in ee is pinned by another: -EEXIST.
+//   Stats: `regions` is how many stations are at the port, `memory` how many queues came with it, if it is a TAP.
 //   Each port has two receive queues, on CPUs 1 and 3, the second one asleep.
 //   FAKE_SWITCH_OLD in the environment: greets with another version.
 //   A connection that sends a byte quarantines its port; one that closes leaves it waiting.
@@ -26,12 +28,15 @@ struct fake_port {
 	int listener;
 	int conn;
 	uint32_t state;
+	uint32_t queue_fds;
 };
 
 static struct wire_network networks[FAKE_PORTS];
 static uint32_t network_count;
 static struct fake_port ports[FAKE_PORTS];
 static uint32_t port_count;
+static struct wire_station stations[FAKE_PORTS];
+static uint32_t station_count;
 static int peer = -1;
 static uint64_t turns;
 static struct wire_msg request, reply;
@@ -81,24 +86,83 @@ static int on_network(bool add)
 	return 0;
 }
 
+static bool is_refused(const struct wire_port *spec)
+{
+	for (uint32_t i = 0; i < network_count; i++)
+		if (networks[i].network == spec->network && spec->kind == WIRE_PORT_TAP)
+			return has_prefix(networks[i].name, "notrunk");
+	return has_prefix(spec->name, "refuse");
+}
+
+static void drop_stations(uint32_t port)
+{
+	for (uint32_t i = 0; i < station_count;)
+		if (stations[i].port == port)
+			stations[i] = stations[--station_count];
+		else
+			i++;
+}
+
+static struct wire_station *find_station(const struct wire_station *like)
+{
+	for (uint32_t i = 0; i < station_count; i++)
+		if (stations[i].network == like->network &&
+		    memcmp(stations[i].mac, like->mac, MAC_SIZE) == 0)
+			return &stations[i];
+	return NULL;
+}
+
+static int on_station(bool add)
+{
+	const struct wire_station *asked = &request.args.station;
+	struct wire_station *have = find_station(asked);
+	if (!add) {
+		if (have)
+			*have = stations[--station_count];
+		return have ? 0 : -ENOENT;
+	}
+	if (!find_port(asked->port))
+		return -ENOENT;
+	if (asked->mac[5] == 0xee)
+		return -EEXIST;
+	if (!have)
+		have = &stations[station_count++];
+	*have = *asked;
+	return 0;
+}
+
+static int on_sweep(void)
+{
+	for (uint32_t i = 0; i < station_count;)
+		if (stations[i].epoch != request.args.epoch.epoch)
+			stations[i] = stations[--station_count];
+		else
+			i++;
+	return 0;
+}
+
 static int on_port_add(bool *ret_silent)
 {
 	const struct wire_port *spec = &request.args.port;
 	if (find_port(spec->port))
 		return -EEXIST;
-	if (has_prefix(spec->name, "refuse"))
+	if (is_refused(spec))
 		return -ENOSPC;
 	if (has_prefix(spec->name, "die"))
 		_exit(3);
 	while (has_prefix(spec->name, "hang"))
 		(void)pause();
 	*ret_silent = has_prefix(spec->name, "deaf");
+	bool tap = spec->kind == WIRE_PORT_TAP;
 	ports[port_count++] = (struct fake_port){
 		.spec = *spec,
-		.listener = request.fd_count ? request.fds[0] : -1,
+		.listener = request.fd_count && !tap ? request.fds[0] : -1,
 		.conn = -1,
+		.state = tap ? WIRE_PORT_RUNNING : WIRE_PORT_WAITING,
+		.queue_fds = tap ? request.fd_count : 0,
 	};
-	request.fd_count = 0;
+	if (!tap)
+		request.fd_count = 0;
 	return 0;
 }
 
@@ -120,6 +184,7 @@ static int on_port_del(void)
 		return -ENOENT;
 	fd_close(&port->listener);
 	fd_close(&port->conn);
+	drop_stations(port->spec.port);
 	*port = ports[--port_count];
 	return 0;
 }
@@ -167,6 +232,7 @@ static int on_state(void)
 		memcpy(to->name, ports[i].spec.name, sizeof(to->name));
 		memcpy(to->mac, ports[i].spec.mac, sizeof(to->mac));
 		to->queues = ports[i].spec.queues;
+		to->kind = ports[i].spec.kind;
 		to->learning = ports[i].spec.learning;
 		to->no_offloads = ports[i].spec.no_offloads;
 		to->limits = ports[i].spec.limits;
@@ -200,7 +266,9 @@ static int on_stats(void)
 		to->drop_count = 2;
 		to->drops[0] = (struct wire_drop){"full", 3};
 		to->drops[1] = (struct wire_drop){"source", 4};
-		to->memory = 65536;
+		to->memory = ports[i].spec.kind == WIRE_PORT_TAP ? ports[i].queue_fds : 65536;
+		for (uint32_t j = 0; j < station_count; j++)
+			to->regions += stations[j].port == to->port;
 		to->own_memory = 4096;
 		to->queue_count = 2;
 		to->queues[0] = (struct wire_queue_stats){0, 1, true, 100};
@@ -232,6 +300,12 @@ static int handle(bool *ret_silent)
 		return on_port_del();
 	case WIRE_CONN_ADD:
 		return on_conn_add();
+	case WIRE_STATION_ADD:
+		return on_station(true);
+	case WIRE_STATION_DEL:
+		return on_station(false);
+	case WIRE_STATION_SWEEP:
+		return on_sweep();
 	case WIRE_STATS:
 		return on_stats();
 	case WIRE_STATE:

@@ -438,6 +438,9 @@ static void test_cores(void **state)
 	for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
 		if (cores_check(good[i], NULL))
 			fail_msg("'%s' is refused", good[i]);
+	assert_int_equal(cores_count("0-7,100-107", NULL), 16);
+	assert_int_equal(cores_count("1", NULL), 1);
+	assert_int_equal(cores_count("x", NULL), -EINVAL);
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		struct rwy_err err = {0};
 		if (cores_check(bad[i].text, &err) != -EINVAL || !strstr(err.msg, bad[i].why))

@@ -66,6 +66,7 @@ static void fork_ringwayd(struct run *run)
 	       "--switch-user",
 	       "nobody",
 	       "--no-docker",
+	       "--no-kernel-ports",
 	       "--group",
 	       "root",
 	       NULL);

@@ -4,92 +4,14 @@
 #include "daemon/core/daemon.h"
 #include "daemon/service.h"
 #include "tests/lib/unit.h"
+#include "tests/unit/daemon/instance.h"
 
 #include <errno.h>
-#include <ftw.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-static char dir[64];
-static char run_dir[80];
-static char state_dir[80];
-static struct daemon *d;
-static struct loop *loop;
-static pthread_t thread;
-static int stop_fd;
-
-static void on_stop(void *arg, uint32_t events)
-{
-	loop_stop(arg);
-}
-
-static void *run_loop(void *arg)
-{
-	(void)loop_run(arg); // Its failure shows as a test that waits for ever.
-	return NULL;
-}
-
-static void start(void)
-{
-	struct rwy_err err = {0};
-	loop = loop_new();
-	stop_fd = eventfd(0, EFD_CLOEXEC);
-	assert_non_null(loop_add_fd(loop, stop_fd, EPOLLIN, on_stop, loop));
-	struct daemon_config config = {
-		.run_dir = run_dir,
-		.state_dir = state_dir,
-		.preload = "/preload.so",
-		.spawn = {.binary = getenv("FAKE_SWITCH"), .user = "nobody"},
-		.loop = loop,
-	};
-	if (daemon_start(&config, &d, &err))
-		fail_msg("%s", err.msg);
-	assert_int_equal(pthread_create(&thread, NULL, run_loop, loop), 0);
-	service_lock(d);
-}
-
-static void stop(bool end_switch)
-{
-	service_unlock(d);
-	assert_int_equal(eventfd_write(stop_fd, 1), 0);
-	assert_int_equal(pthread_join(thread, NULL), 0);
-	daemon_stop(d, end_switch);
-	loop_free(loop);
-	assert_int_equal(close(stop_fd), 0);
-	d = NULL;
-}
-
-static int setup(void **state)
-{
-	(void)snprintf(dir, sizeof(dir), "/tmp/ringway-service-XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	assert_int_equal(chmod(dir, 0755), 0);
-	(void)snprintf(run_dir, sizeof(run_dir), "%s/run", dir);
-	(void)snprintf(state_dir, sizeof(state_dir), "%s/state", dir);
-	start();
-	return 0;
-}
-
-static int remove_file(const char *path, const struct stat *st, int type, struct FTW *ftw)
-{
-	return remove(path);
-}
-
-static int teardown(void **state)
-{
-	struct rwy_err err = {0};
-	// A switch that has not greeted yet is not known by its process, and would outlive the test.
-	if (d && link_wait(d->link, 5000, &err))
-		print_message("%s\n", err.msg);
-	if (d)
-		stop(true);
-	return nftw(dir, remove_file, 8, FTW_DEPTH | FTW_PHYS);
-}
 
 static uint32_t add_network(const char *name, const char *subnet, const char *docker_id)
 {
@@ -99,7 +21,7 @@ static uint32_t add_network(const char *name, const char *subnet, const char *do
 	(void)snprintf(spec.name, sizeof(spec.name), "%s", name);
 	(void)snprintf(spec.subnet, sizeof(spec.subnet), "%s", subnet);
 	(void)snprintf(spec.docker_id, sizeof(spec.docker_id), "%s", docker_id);
-	if (service_network_add(d, &spec, &info, &err))
+	if (service_network_add(instance, &spec, &info, &err))
 		fail_msg("%s", err.msg);
 	return info.id;
 }
@@ -117,17 +39,9 @@ static struct port_info add_port(const struct port_spec *spec)
 {
 	struct rwy_err err = {0};
 	struct port_info info;
-	if (service_port_add(d, spec, &info, &err))
+	if (service_port_add(instance, spec, &info, &err))
 		fail_msg("%s", err.msg);
 	return info;
-}
-
-static bool has_file(const char *name)
-{
-	char path[256];
-	struct stat st;
-	(void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-	return lstat(path, &st) == 0;
 }
 
 static void test_network_names_itself_later(void **state)
@@ -135,17 +49,17 @@ static void test_network_names_itself_later(void **state)
 	struct rwy_err err = {0};
 	struct network_info info;
 	uint32_t id = add_network("", "10.0.0.0/24", "0123456789abcdef");
-	assert_int_equal(service_network_get(d, "net-0123456789ab", &info, &err), 0);
-	assert_int_equal(service_network_bind(d, id, "fast", true, "0123", &err), 0);
-	assert_int_equal(service_network_by_docker_id(d, "0123", &info, &err), 0);
+	assert_int_equal(service_network_get(instance, "net-0123456789ab", &info, &err), 0);
+	assert_int_equal(service_network_bind(instance, id, "fast", true, "0123", &err), 0);
+	assert_int_equal(service_network_by_docker_id(instance, "0123", &info, &err), 0);
 	assert_string_equal(info.spec.name, "fast");
-	assert_int_equal(service_network_bind(d, id, "a/b", true, "0123", &err), -EINVAL);
+	assert_int_equal(service_network_bind(instance, id, "a/b", true, "0123", &err), -EINVAL);
 	(void)add_network("other", "", "");
-	assert_int_equal(service_network_bind(d, id, "other", true, "0123", &err), -EEXIST);
-	assert_int_equal(service_network_by_docker_id(d, "", &info, &err), -ENOENT);
-	stop(false);
-	start();
-	assert_int_equal(service_network_get(d, "fast", &info, &err), 0);
+	assert_int_equal(service_network_bind(instance, id, "other", true, "0123", &err), -EEXIST);
+	assert_int_equal(service_network_by_docker_id(instance, "", &info, &err), -ENOENT);
+	instance_stop(false);
+	instance_start();
+	assert_int_equal(service_network_get(instance, "fast", &info, &err), 0);
 	assert_string_equal(info.spec.docker_id, "0123");
 }
 
@@ -154,7 +68,7 @@ static int set_addresses(uint32_t id, const char *subnet, const char *gateway, s
 	struct network_spec given = {0};
 	(void)snprintf(given.subnet, sizeof(given.subnet), "%s", subnet);
 	(void)snprintf(given.gateway, sizeof(given.gateway), "%s", gateway);
-	return service_network_set_addresses(d, id, &given, err);
+	return service_network_set_addresses(instance, id, &given, err);
 }
 
 static void test_addresses_are_filled_in(void **state)
@@ -170,10 +84,10 @@ static void test_addresses_are_filled_in(void **state)
 	assert_string_equal(err.msg, "network 'n' has subnet 10.2.0.0/16, not 10.3.0.0/16");
 	assert_int_equal(set_addresses(id, "FD00::/64", "fd00::1", &err), 0);
 	const struct network_spec more = {.ip_range = "10.2.1.0/24", .aux = "router=10.2.0.9"};
-	assert_int_equal(service_network_set_addresses(d, id, &more, &err), 0);
-	stop(false);
-	start();
-	assert_int_equal(service_network_get(d, "n", &info, &err), 0);
+	assert_int_equal(service_network_set_addresses(instance, id, &more, &err), 0);
+	instance_stop(false);
+	instance_start();
+	assert_int_equal(service_network_get(instance, "n", &info, &err), 0);
 	assert_string_equal(info.spec.subnet, "10.2.0.0/16");
 	assert_string_equal(info.spec.gateway, "10.2.0.1");
 	assert_string_equal(info.spec.subnet6, "fd00::/64");
@@ -201,30 +115,30 @@ static void test_endpoint_takes_over(void **state)
 	struct container_info place;
 	char key[KEY_SIZE];
 	(void)add_network("n", "10.0.0.0/24", "");
-	service_make_key(d, key);
-	assert_int_equal(service_container_add(d, key, &place, &err), 0);
-	assert_int_equal(service_container_add(d, key, &place, &err), -EEXIST);
+	service_make_key(instance, key);
+	assert_int_equal(service_container_add(instance, key, &place, &err), 0);
+	assert_int_equal(service_container_add(instance, key, &place, &err), -EEXIST);
 	struct port_spec spec = endpoint("a", "e1", "10.0.0.2/24");
 	(void)snprintf(spec.key, sizeof(spec.key), "%s", key);
 	struct port_info first = add_port(&spec);
 	assert_non_null(strstr(first.socket, "/net0.sock"));
-	assert_int_equal(service_container_remove(d, key, &err), -EBUSY);
+	assert_int_equal(service_container_remove(instance, key, &err), -EBUSY);
 	// The same place and name, another endpoint and address.
 	spec = endpoint("a", "e2", "10.0.0.3/24");
 	(void)snprintf(spec.key, sizeof(spec.key), "%s", key);
 	(void)add_port(&spec);
-	assert_int_equal(service_port_by_endpoint(d, "e1", &info, &err), -ENOENT);
+	assert_int_equal(service_port_by_endpoint(instance, "e1", &info, &err), -ENOENT);
 	// The same address, elsewhere.
 	spec = endpoint("b", "e3", "10.0.0.3/24");
 	(void)add_port(&spec);
-	assert_int_equal(service_port_by_endpoint(d, "e2", &info, &err), -ENOENT);
-	assert_int_equal(service_container_remove(d, key, &err), 0);
+	assert_int_equal(service_port_by_endpoint(instance, "e2", &info, &err), -ENOENT);
+	assert_int_equal(service_container_remove(instance, key, &err), 0);
 	assert_int_equal(access(place.dir, F_OK), -1);
 	// A port that is no endpoint keeps its address.
 	spec = endpoint("c", "", "10.0.0.4/24");
 	(void)add_port(&spec);
 	spec = endpoint("d", "e4", "10.0.0.4/24");
-	assert_int_equal(service_port_add(d, &spec, &info, &err), -EEXIST);
+	assert_int_equal(service_port_add(instance, &spec, &info, &err), -EEXIST);
 }
 
 static void test_failed_add_leaves_nothing(void **state)
@@ -233,13 +147,13 @@ static void test_failed_add_leaves_nothing(void **state)
 	struct port_info info;
 	(void)add_network("n", "", "");
 	struct port_spec spec = endpoint("refuse", "e1", "");
-	assert_int_equal(service_port_add(d, &spec, &info, &err), -ENOSPC);
-	assert_false(has_file("run/ports/refuse"));
-	assert_int_equal(service_port_get(d, "refuse", &info, &err), -ENOENT);
+	assert_int_equal(service_port_add(instance, &spec, &info, &err), -ENOSPC);
+	assert_false(instance_has_file("run/ports/refuse"));
+	assert_int_equal(service_port_get(instance, "refuse", &info, &err), -ENOENT);
 	spec = endpoint("a", "e1", "");
 	(void)snprintf(spec.key, sizeof(spec.key), "0123456789abcdef");
-	assert_int_equal(service_port_add(d, &spec, &info, &err), -ENOENT); // No such place.
-	assert_int_equal(service_network_remove(d, "n", &err), 0);
+	assert_int_equal(service_port_add(instance, &spec, &info, &err), -ENOENT); // No such place.
+	assert_int_equal(service_network_remove(instance, "n", &err), 0);
 }
 
 static void test_sandbox_is_kept(void **state)
@@ -249,22 +163,22 @@ static void test_sandbox_is_kept(void **state)
 	(void)add_network("n", "", "");
 	struct port_spec spec = endpoint("a", "e1", "");
 	uint32_t id = add_port(&spec).id;
-	assert_int_equal(service_port_set_sandbox(d, id, "/ns", true, &err), 0);
-	stop(false);
-	start();
-	assert_int_equal(service_port_get(d, "a", &info, &err), 0);
+	assert_int_equal(service_port_set_sandbox(instance, id, "/ns", true, &err), 0);
+	instance_stop(false);
+	instance_start();
+	assert_int_equal(service_port_get(instance, "a", &info, &err), 0);
 	assert_string_equal(info.sandbox, "/ns");
 	assert_true(info.sandbox_seen);
 	assert_int_equal(info.created_ms, 0);
-	assert_int_equal(service_port_remove(d, "a", &err), 0);
+	assert_int_equal(service_port_remove(instance, "a", &err), 0);
 }
 
 static uint32_t switch_ports(void)
 {
 	struct rwy_err err = {0};
-	assert_int_equal(link_wait(d->link, 5000, &err), 0);
-	struct wire_msg *msg = link_msg(d->link, WIRE_STATE);
-	assert_int_equal(link_request(d->link, msg, &err), 0);
+	assert_int_equal(link_wait(instance->link, 5000, &err), 0);
+	struct wire_msg *msg = link_msg(instance->link, WIRE_STATE);
+	assert_int_equal(link_request(instance->link, msg, &err), 0);
 	wire_msg_close_fds(msg);
 	return msg->args.state.port_count;
 }
@@ -273,9 +187,9 @@ static uint32_t switch_ports(void)
 static struct wire_state_port switch_port(void)
 {
 	struct rwy_err err = {0};
-	assert_int_equal(link_wait(d->link, 5000, &err), 0);
-	struct wire_msg *msg = link_msg(d->link, WIRE_STATE);
-	assert_int_equal(link_request(d->link, msg, &err), 0);
+	assert_int_equal(link_wait(instance->link, 5000, &err), 0);
+	struct wire_msg *msg = link_msg(instance->link, WIRE_STATE);
+	assert_int_equal(link_request(instance->link, msg, &err), 0);
 	wire_msg_close_fds(msg);
 	assert_true(msg->args.state.port_count > 0);
 	return msg->args.state.ports[0];
@@ -297,7 +211,7 @@ static void test_limits_are_kept_and_set(void **state)
 	struct port_limits_given given = {0};
 	assert_int_equal(port_limits_parse(PORT_LIMITS_RATE, "tx:5 rx:200", &given, &err), 0);
 	assert_int_equal(port_limits_parse(PORT_LIMITS_FLOOD_RATE, "none", &given, &err), 0);
-	assert_int_equal(service_port_set_limits(d, "a", &given, &info, &err), 0);
+	assert_int_equal(service_port_set_limits(instance, "a", &given, &info, &err), 0);
 	spec.limits = (struct port_limits){.rx_bps = 200, .rx_burst = 7, .tx_bps = 5};
 	assert_int_equal(info.id, id);
 	assert_memory_equal(&info.spec.limits, &spec.limits, sizeof(spec.limits));
@@ -305,8 +219,8 @@ static void test_limits_are_kept_and_set(void **state)
 	assert_memory_equal(&port.limits, &spec.limits, sizeof(spec.limits));
 	assert_int_equal(port.port, id);
 	// A switch that is started anew is told the same.
-	stop(true);
-	start();
+	instance_stop(true);
+	instance_start();
 	port = switch_port();
 	assert_memory_equal(&port.limits, &spec.limits, sizeof(spec.limits));
 	assert_true(port.no_offloads);
@@ -320,12 +234,12 @@ static void test_limits_are_brought_in_line(void **state)
 	(void)add_network("n", "", "");
 	struct port_spec spec = endpoint("a", "", "");
 	uint32_t id = add_port(&spec).id;
-	stop(false);
+	instance_stop(false);
 	const struct port_limits limits = {.tx_fps = 12};
-	assert_int_equal(store_open(state_dir, &store, &err), 0);
+	assert_int_equal(store_open(instance_state_dir, &store, &err), 0);
 	assert_int_equal(store_port_set_limits(store, id, &limits, &err), 0);
 	store_close(store);
-	start();
+	instance_start();
 	struct wire_state_port port = switch_port();
 	assert_memory_equal(&port.limits, &limits, sizeof(limits));
 }
@@ -336,19 +250,25 @@ static void test_failed_change_is_undone(void **state)
 	struct port_info info;
 	struct port_limits_given given = {.values.rx_bps = 9, .given = 1};
 	(void)add_network("n", "", "");
-	assert_int_equal(service_port_set_limits(d, "stubborn", &given, &info, &err), -ENOENT);
+	assert_int_equal(
+		service_port_set_limits(instance, "stubborn", &given, &info, &err), -ENOENT
+	);
 	struct port_spec spec = endpoint("stubborn", "", "");
 	spec.limits.rx_bps = 8;
 	(void)add_port(&spec);
-	assert_int_equal(service_port_set_limits(d, "stubborn", &given, &info, &err), -ENOSPC);
+	assert_int_equal(
+		service_port_set_limits(instance, "stubborn", &given, &info, &err), -ENOSPC
+	);
 	assert_string_equal(err.msg, "cannot change port 'stubborn': fake refusal");
-	assert_int_equal(service_port_get(d, "stubborn", &info, &err), 0);
+	assert_int_equal(service_port_get(instance, "stubborn", &info, &err), 0);
 	assert_int_equal(info.spec.limits.rx_bps, 8);
 	given = (struct port_limits_given){.values.tx_burst = 9, .given = 1 << 5};
-	assert_int_equal(service_port_set_limits(d, "stubborn", &given, &info, &err), -EINVAL);
-	stop(false);
-	start();
-	assert_int_equal(service_port_get(d, "stubborn", &info, &err), 0);
+	assert_int_equal(
+		service_port_set_limits(instance, "stubborn", &given, &info, &err), -EINVAL
+	);
+	instance_stop(false);
+	instance_start();
+	assert_int_equal(service_port_get(instance, "stubborn", &info, &err), 0);
 	assert_int_equal(info.spec.limits.rx_bps, 8);
 	assert_int_equal(info.spec.limits.tx_burst, 0);
 }
@@ -365,8 +285,8 @@ static void test_half_done_is_settled(void **state)
 	spec = endpoint("removing", "e2", "");
 	uint32_t removing = add_port(&spec).id;
 	assert_int_equal(switch_ports(), 2);
-	stop(false); // The switch stays, and has both.
-	assert_int_equal(store_open(state_dir, &store, &err), 0);
+	instance_stop(false); // The switch stays, and has both.
+	assert_int_equal(store_open(instance_state_dir, &store, &err), 0);
 	assert_int_equal(store_port_set_state(store, creating, STORE_CREATING, &err), 0);
 	assert_int_equal(store_port_set_state(store, removing, STORE_REMOVING, &err), 0);
 	struct port_info never = {.spec = endpoint("never", "e3", "")};
@@ -376,32 +296,52 @@ static void test_half_done_is_settled(void **state)
 	struct network_info lost = {.spec = {.name = "lost", .mtu = 1500}};
 	assert_int_equal(store_network_insert(store, &lost, &err), 0);
 	store_close(store);
-	start();
-	assert_int_equal(service_port_get(d, "creating", &info, &err), -ENOENT);
-	assert_int_equal(service_port_get(d, "removing", &info, &err), -ENOENT);
-	assert_int_equal(service_port_get(d, "never", &info, &err), -ENOENT);
+	instance_start();
+	assert_int_equal(service_port_get(instance, "creating", &info, &err), -ENOENT);
+	assert_int_equal(service_port_get(instance, "removing", &info, &err), -ENOENT);
+	assert_int_equal(service_port_get(instance, "never", &info, &err), -ENOENT);
 	assert_int_equal(switch_ports(), 0);
-	assert_false(has_file("run/ports/creating"));
-	assert_false(has_file("run/ports/removing"));
+	assert_false(instance_has_file("run/ports/creating"));
+	assert_false(instance_has_file("run/ports/removing"));
 	struct network_info net;
-	assert_int_equal(service_network_get(d, "lost", &net, &err), -ENOENT);
-	assert_int_equal(service_network_get(d, "n", &net, &err), 0);
+	assert_int_equal(service_network_get(instance, "lost", &net, &err), -ENOENT);
+	assert_int_equal(service_network_get(instance, "n", &net, &err), 0);
 	assert_int_equal(net.ports, 0);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_network_names_itself_later, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_addresses_are_filled_in, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_endpoint_is_idempotent, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_endpoint_takes_over, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_add_leaves_nothing, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_sandbox_is_kept, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits_are_kept_and_set, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits_are_brought_in_line, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_failed_change_is_undone, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_half_done_is_settled, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_network_names_itself_later, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_addresses_are_filled_in, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_endpoint_is_idempotent, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_endpoint_takes_over, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_failed_add_leaves_nothing, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_sandbox_is_kept, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_limits_are_kept_and_set, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_limits_are_brought_in_line, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_failed_change_is_undone, instance_setup, instance_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_half_done_is_settled, instance_setup, instance_teardown
+		),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

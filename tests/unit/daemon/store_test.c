@@ -160,6 +160,7 @@ static struct port_info sample_port(void)
 			 .endpoint_id = "ep",
 			 .key = "0123456789abcdef",
 			 .index = 3},
+		.netns_inode = 4026532000,
 		.created = 5,
 	};
 }

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The fake kernel begins empty with each test. The test's thread has the lock.
+#include "tests/unit/daemon/kernel_rig.h"
+
+#include "tests/lib/unit.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TRIES 500
+#define PAUSE_US 10000
+
+int rig_setup(void **state)
+{
+	fake_kernel = (struct fake_kernel){0};
+	return instance_setup(state);
+}
+
+struct network_spec rig_network(void)
+{
+	return (struct network_spec
+	){.name = "n",
+	  .subnet = "10.0.0.0/24",
+	  .gateway = "10.0.0.1",
+	  .subnet6 = "fd00::/64",
+	  .gateway6 = "fd00::1"};
+}
+
+uint32_t rig_add_network(const struct network_spec *spec)
+{
+	struct rwy_err err = {0};
+	struct network_info info;
+	if (service_network_add(instance, spec, &info, &err))
+		fail_msg("%s", err.msg);
+	return info.id;
+}
+
+struct port_spec rig_port(const char *name, const char *attach, const char *ip)
+{
+	struct port_spec spec = {.network = "n"};
+	(void)snprintf(spec.name, sizeof(spec.name), "%s", name);
+	(void)snprintf(spec.attach, sizeof(spec.attach), "%s", attach);
+	(void)snprintf(spec.ip, sizeof(spec.ip), "%s", ip);
+	if (strcmp(attach, "ether") == 0)
+		(void)snprintf(spec.device, sizeof(spec.device), "eth1");
+	return spec;
+}
+
+struct port_info rig_add_port(const struct port_spec *spec)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	if (service_port_add(instance, spec, &info, &err))
+		fail_msg("%s", err.msg);
+	return info;
+}
+
+struct port_info rig_get_port(const char *name)
+{
+	struct rwy_err err = {0};
+	struct port_info info;
+	if (service_port_get(instance, name, &info, &err))
+		fail_msg("%s", err.msg);
+	return info;
+}
+
+bool rig_has_port(const char *name)
+{
+	struct port_info info;
+	return service_port_get(instance, name, &info, NULL) == 0;
+}
+
+bool rig_ask_switch(uint32_t id, struct wire_port_stats *ret)
+{
+	struct rwy_err err = {0};
+	if (link_wait(instance->link, 5000, &err))
+		fail_msg("%s", err.msg);
+	struct wire_msg *msg = link_msg(instance->link, WIRE_STATS);
+	msg->args.after.after = id - 1;
+	if (link_request(instance->link, msg, &err))
+		return false; // It just ended.
+	*ret = msg->args.stats.ports[0];
+	return msg->args.stats.port_count && ret->port == id;
+}
+
+uint32_t rig_stations_at(uint32_t id)
+{
+	struct wire_port_stats stats;
+	return rig_ask_switch(id, &stats) ? stats.regions : UINT32_MAX;
+}
+
+void rig_pause(void)
+{
+	service_unlock(instance);
+	(void)usleep(PAUSE_US);
+	service_lock(instance);
+}
+
+void rig_await_stations(uint32_t id, uint32_t count)
+{
+	for (int i = 0; i < TRIES && rig_stations_at(id) != count; i++)
+		rig_pause();
+	assert_int_equal(rig_stations_at(id), count);
+}
+
+void rig_restart(bool end_switch)
+{
+	instance_stop(end_switch);
+	instance_start();
+}
