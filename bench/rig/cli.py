@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The command line of bench/run."""
 import argparse
+import contextlib
 import dataclasses
 import datetime
 import json
@@ -11,9 +12,10 @@ import signal
 import sys
 import time
 
-from . import machine, page, plots, report
+from . import machine, page, places, plots, report
+from .ends import ENDS
 from .measures import MEASURES, measure_once
-from .process import RigError, Workspace
+from .process import INTERRUPTS, RigError, Workspace
 from .setup import Rig
 from .systems import SYSTEMS
 
@@ -34,8 +36,8 @@ def _parser():
         prog="bench/run", description="Measures the switch beside its peers, in one run.",
         epilog="Measures: " + "; ".join(f"{m.name}: {m.title.lower()}" for m in MEASURES.values()))
     parser.add_argument("measures", nargs="*", help="which ones (all)")
-    parser.add_argument("--systems", type=lambda t: _names(t, SYSTEMS, "system"),
-                        help="which ones: " + ", ".join(SYSTEMS))
+    parser.add_argument("--systems", type=lambda t: _names(t, {**SYSTEMS, **ENDS}, "system"),
+                        help="which ones: " + ", ".join({**SYSTEMS, **ENDS}))
     parser.add_argument("--quick", action="store_true", help="few points, one round, short runs")
     parser.add_argument("--rounds", type=int, help="runs of each system at each point (3)")
     parser.add_argument("--seconds", type=float, help="length of one run (3)")
@@ -46,6 +48,8 @@ def _parser():
     parser.add_argument("--generator-cpu", type=int, default=0, help="the generator's CPU (0)")
     parser.add_argument("--hugepages", type=int, default=1536,
                         help="2 MiB pages to reserve for the run; 0: none (1536)")
+    parser.add_argument("--engine", choices=("auto", "on", "off"), default="auto",
+                        help="ordinary containers are Docker's, or namespaces play them (auto: where it runs)")
     parser.add_argument("--ringwayd-arg", action="append", default=[], metavar="ARG",
                         help="a further argument for ringwayd; may be repeated")
     parser.add_argument("--build", type=pathlib.Path, help="build directory (build)")
@@ -105,7 +109,7 @@ def _chosen_systems(options, measure):
     for name in measure.systems:
         if options.systems and name not in options.systems:
             continue
-        lacking = [package for program, package in SYSTEMS[name].needs if not shutil.which(program)]
+        lacking = [package for program, package in measure.registry[name].needs if not shutil.which(program)]
         if lacking:
             missing[name] = f"package {lacking[0]} is not installed"
         else:
@@ -121,7 +125,7 @@ def _one(measure, rig, system, setup):
     begun = time.monotonic()
     with Workspace(rig.keep) as workspace:
         try:
-            said = measure_once(measure, rig, workspace, SYSTEMS[system], setup)
+            said = measure_once(measure, rig, workspace, measure.registry[system], setup)
         except RigError as why:
             said = {"error": str(why)}
     record = {"measure": measure.name, "point": setup.key(), "system": system,
@@ -174,6 +178,16 @@ def _now():
     return datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
 
 
+def _engine(options):
+    """The version of the engine whose containers are measured; "" for none."""
+    if options.engine == "off" or not any(MEASURES[m].registry is ENDS for m in options.measures):
+        return ""
+    version = places.engine_version()
+    if options.engine == "on" and not version:
+        raise RigError("--engine on: Docker does not answer: start it, or say --engine off")
+    return version
+
+
 def _measure_all(options):
     _check_machine(options)
     results, kept = [], _kept_results(options)
@@ -183,7 +197,8 @@ def _measure_all(options):
         "begun": _now(),
         "machine": machine.describe(TOP, options.build),
     }
-    with machine.Hugepages(options.hugepages):
+    with machine.Hugepages(options.hugepages), contextlib.ExitStack() as stack:
+        engine = _engine(options)
         rig = Rig(
             top=TOP, build=options.build, switch_cpu=options.switch_cpu,
             generator_cpu=options.generator_cpu, seconds=options.seconds, trial=options.trial,
@@ -191,11 +206,12 @@ def _measure_all(options):
             hugepages=options.hugepages > 0 and machine.free_hugepages() >= 1200,
             ringwayd_args=tuple(options.ringwayd_arg),
             profile=options.out.resolve() if options.profile else None,
+            image=stack.enter_context(places.Image(options.build / "bench/inet/inet")).name if engine else "",
         )
         document["options"] = {
             k: (str(v) if isinstance(v, pathlib.Path) else v)
-            for k, v in dataclasses.asdict(rig).items() if k not in ("top", "build", "keep", "profile")
-        } | {"rounds": options.rounds, "quick": options.quick}
+            for k, v in dataclasses.asdict(rig).items() if k not in ("top", "build", "keep", "profile", "image")
+        } | {"engine": engine, "rounds": options.rounds, "quick": options.quick}
         for name in options.measures:
             _run_measure(MEASURES[name], rig, options, results)
             # After each measure: an interrupted run keeps what is whole.
@@ -215,19 +231,16 @@ def _kept_results(options):
     return [r for r in kept if r["measure"] not in options.measures]
 
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
 def _interrupt(*_):
     # Once: what follows is the cleaning up.
-    for number in SIGNALS:
+    for number in INTERRUPTS:
         signal.signal(number, signal.SIG_IGN)
     raise KeyboardInterrupt
 
 
 def main(argv):
     options = _options(argv)
-    for number in SIGNALS:
+    for number in INTERRUPTS:
         signal.signal(number, _interrupt)
     try:
         if options.json:

@@ -1,21 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Driving a system: by bench/gen, or by dpdk-testpmd as an application people know."""
-import json
-import os
-import select
 import signal
-import subprocess
 import time
 
-from . import parse
+from . import parse, steps
 from .numbers import median
 from .process import PATIENCE, RigError, run
 from .setup import FLOOD_FIRST, mac_of
-from .systems.base import Unsupported
-
-# Exit status of gen when the back end does not offer what was asked for.
-GEN_UNSUPPORTED = 3
-
 
 class Watch:
     """What the switch's core did between two moments."""
@@ -75,47 +66,11 @@ class Generator:
             "--warm", self.rig.warm, "--steps", *flags, *extra,
         ]
 
-    def _lines(self, process, seconds):
-        """Its JSON lines until its end."""
-        end = time.monotonic() + seconds + PATIENCE
-        pipe, kept = process.stdout.fileno(), b""
-        while True:
-            left = end - time.monotonic()
-            if left <= 0 or not select.select([pipe], [], [], left)[0]:
-                raise RigError(f"the generator did not answer: {self.workspace.last_words('gen')}")
-            # Past Python's buffers: select() does not know what lies in them.
-            more = os.read(pipe, 65536)
-            *lines, kept = (kept + more).split(b"\n")
-            yield from (json.loads(line) for line in lines)
-            if not more:
-                return
-
     def drive(self, mode, seconds, *extra, on_ready=None, on_measured=None):
         """Runs a mode; returns what it printed. The hooks are called while its load goes on."""
-        result = None
-        process = self.workspace.start(
-            "gen", self._argv(mode, seconds, extra), stdin=subprocess.PIPE, stdout=subprocess.PIPE
-        )
-        hooks = {"ready": on_ready, "measured": on_measured}
-        try:
-            for said in self._lines(process, seconds + self.rig.warm):
-                if "event" not in said:
-                    result = said
-                    continue
-                if hooks[said["event"]]:
-                    hooks[said["event"]]()
-                process.stdin.write("\n")
-                process.stdin.flush()
-            process.wait(PATIENCE)
-        except BrokenPipeError:
-            process.wait(PATIENCE)
-        finally:
-            self.workspace.end(process)
-        if process.returncode == GEN_UNSUPPORTED:
-            raise Unsupported(self.workspace.last_words("gen").rpartition("unsupported: ")[2])
-        if process.returncode or result is None:
-            raise RigError(self.workspace.last_words("gen"))
-        return result
+        return steps.drive(
+            self.workspace, "gen", self._argv(mode, seconds, extra), seconds + self.rig.warm,
+            {"ready": on_ready, "measured": on_measured})
 
     def _profile(self):
         """Where the switch's CPU spends its time, by function, while the load goes on."""

@@ -127,6 +127,11 @@ def cpu_busy_seconds(cpu):
     return parse.cpu_times(_read("/proc/stat"), cpu)[0] / TICKS
 
 
+def busy_seconds():
+    """Seconds that all CPUs together were busy since the machine began."""
+    return parse.cpu_times(_read("/proc/stat"), "")[0] / TICKS
+
+
 def process_seconds(pid):
     """CPU seconds of a process and all its threads."""
     return parse.process_ticks((PROC / str(pid) / "stat").read_text()) / TICKS

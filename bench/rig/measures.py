@@ -4,10 +4,12 @@ import dataclasses
 import time
 
 from . import machine
+from .ends import ENDS
 from .generator import Generator, testpmd_throughput
 from .numbers import search_rate
 from .setup import FLOOD_FIRST, Setup
-from .systems import Unsupported
+from .systems import SYSTEMS, Unsupported
+from .traffic import Traffic, run_traffic
 
 SIZES = (64, 128, 256, 512, 1024, 1500, 9000)
 # The most segments of 1460 bytes that are less than 64 KiB with their headers: Linux takes no whole 64 KiB.
@@ -23,7 +25,7 @@ LITTLE_LOSS = 0.001
 
 @dataclasses.dataclass(frozen=True)
 class Measure:
-    """run(rig, workspace, system, setup) gives numbers by name."""
+    """run(rig, workspace, system, setup) gives numbers by name. Systems are looked up in `registry`."""
 
     name: str
     title: str
@@ -31,6 +33,7 @@ class Measure:
     points: tuple
     quick: tuple
     run: object
+    registry: dict = dataclasses.field(default_factory=lambda: SYSTEMS)
 
 
 def _generator(rig, workspace, system, setup):
@@ -149,6 +152,12 @@ _ports = _each(*({"ports": n, "busy": n} for n in (2, 8, 100, 1000)))
 _idle_ports = _each(*({"ports": n} for n in (2, 102, 1002)))
 _fairness = (Setup(), Setup(ports=66, busy=4, flood=True))
 
+# What containers exchange, and what the host and a container do.
+_traffic = tuple(
+    Traffic(kind, streams, between) for between in ("containers", "host")
+    for kind, streams in (("stream", 1), ("stream", 8), ("datagrams", 1), ("pingpong", 1), ("connects", 1))
+) + (Traffic("stream", 1, "to-vhost"), Traffic("fetch", 1, "from-vhost"))
+
 MEASURES = {m.name: m for m in (
     Measure("frames", "One pair, one way, open loop", ALL, (*_sizes, _segments), _few_sizes,
             run_throughput),
@@ -177,6 +186,8 @@ MEASURES = {m.name: m for m in (
     Measure("memory", "Resident memory of the switch", ("ringway", "ovs"),
             tuple(Setup(ports=n) for n in (0, 100, 1000)), tuple(Setup(ports=n) for n in (0, 100)),
             run_memory),
+    Measure("tcp", "Ordinary containers: TCP and UDP between two, with the host, with a vhost front end",
+            tuple(ENDS), _traffic, (_traffic[0], _traffic[3]), run_traffic, ENDS),
     Measure("ceiling", "The generator against a null back end", ("null",),
             _sizes[:-1], _few_sizes, run_throughput),
 )}

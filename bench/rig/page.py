@@ -16,7 +16,15 @@ def _facts(document):
         f"- The hypervisor gave {document.get('stolen', 0) * 100:.1f} % of the CPUs' time to others meanwhile.",
         f"- The switch's core is CPU {o['switch_cpu']}, the generator's {o['generator_cpu']}; "
         f"{'2 MiB pages' if o['hugepages'] else 'ordinary pages'} for every system.",
-    ]
+    ] + _containers(document)
+
+
+def _containers(document):
+    if not any(r["measure"] == "tcp" for r in document["results"]):
+        return []
+    engine = document["options"].get("engine")
+    who = f"Docker's ({engine})" if engine else "network namespaces, without an engine"
+    return [f"- Ordinary containers are {who}; nothing is pinned to a CPU there."]
 
 
 def text(document, summary, drawn):

@@ -39,7 +39,7 @@ def testpmd_rates(text):
 
 
 def cpu_times(text, cpu):
-    """(busy, all) clock ticks of a CPU in /proc/stat."""
+    """(busy, all) clock ticks of a CPU in /proc/stat; of all together for ""."""
     for line in text.splitlines():
         words = line.split()
         if words and words[0] == f"cpu{cpu}":

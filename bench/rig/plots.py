@@ -3,7 +3,10 @@
 import shutil
 import subprocess
 
-STYLES = {"ringway": 1, "ovs": 2, "ovs-flows": 3, "testpmd": 4, "bridge": 5, "limit": 7, "null": 8}
+from . import report
+from .numbers import ratio
+
+STYLES = {"ringway": 1, "ovs": 2, "ovs-flows": 3, "testpmd": 4, "bridge": 5, "limit": 7, "null": 8, "macvlan": 4}
 
 
 def _lines(summary, measure, x_of, value, factor=1.0, wanted=lambda e: True):
@@ -60,15 +63,69 @@ def _charts(summary):
                "load, % of the rate without loss", "microseconds", lines, True)
 
 
+# What is compared between two containers: (label, value, point); more is better, but for times.
+BARS = (
+    ("1 stream", "gbit_per_s", {"traffic": "stream", "streams": 1}),
+    ("8 streams", "gbit_per_s", {"traffic": "stream", "streams": 8}),
+    ("UDP, 64 B", "datagrams_per_s", {"traffic": "datagrams"}),
+    ("1 / there and back", "rtt_p50_us", {"traffic": "pingpong"}),
+    ("connections", "connects_per_s", {"traffic": "connects"}),
+)
+
+
+def traffic_bars(summary, between):
+    """{system: [its value as a multiple of the bridge's, or None, for each of BARS]}; only those that have any."""
+    bars = {}
+    for system in dict.fromkeys(e["system"] for e in summary if e["measure"] == "tcp"):
+        values = []
+        for _, name, point in BARS:
+            own, other = (report.find(summary, "tcp", s, name, between=between, **point)
+                          for s in (system, "bridge"))
+            values.append(ratio(other, own) if name.endswith("_us") else ratio(own, other))
+        if any(v is not None for v in values):
+            bars[system] = values
+    return bars
+
+
+def _bar_script(bars, title, path):
+    rows = [" ".join([f'"{label}"', *(f"{v[i]:g}" if v[i] is not None else "?" for v in bars.values())])
+            for i, (label, _, _) in enumerate(BARS)]
+    columns = ", ".join(f"$d using {n + 2}{':xtic(1)' if n == 0 else ''} lt {STYLES.get(system, 6)} "
+                        f"title '{system}'" for n, system in enumerate(bars))
+    return "\n".join([
+        "set terminal svg size 760,440 dynamic background '#ffffff' font 'sans-serif,12'",
+        f"set output '{path}'", f"set title \"{title}\"", "set style data histogram",
+        "set style histogram clustered gap 1", "set style fill solid 0.8", "set yrange [0:*]",
+        "set ylabel \"Docker's bridge = 1, more is better\"", "set datafile missing '?'", "set grid ytics",
+        "set key outside right top", "$d << EOD", *rows, "EOD", f"plot {columns}", "",
+    ])
+
+
+def _gnuplot(script):
+    subprocess.run(["gnuplot"], input=script, text=True, check=True, capture_output=True)
+
+
+def _draw_traffic(summary, out):
+    drawn = []
+    for between, title in (("containers", "Between two ordinary containers"),
+                           ("host", "From the host to an ordinary container")):
+        bars = traffic_bars(summary, between)
+        if bars:
+            name = f"tcp-{between}.svg"
+            _gnuplot(_bar_script(bars, title, out / name))
+            drawn.append((name, title))
+    return drawn
+
+
 def draw(summary, out):
     """Draws what the summary has data for; [(file name, title)]."""
     if not shutil.which("gnuplot"):
         return []
-    drawn = []
+    drawn = _draw_traffic(summary, out)
     for name, title, x, y, lines, log_y in _charts(summary):
         if not any(len(points) > 1 for points in lines.values()):
             continue
         script = _script(lines, title, x, y, out / name, log_y)
-        subprocess.run(["gnuplot"], input=script, text=True, check=True, capture_output=True)
+        _gnuplot(script)
         drawn.append((name, title))
     return drawn

@@ -15,6 +15,7 @@ PR_SET_PDEATHSIG = 1
 PATIENCE = 60
 # In the names of threads that move frames: EAL's, Open vSwitch's.
 WORKERS = ("worker", "pmd-")
+INTERRUPTS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
@@ -135,3 +136,25 @@ def run(argv, **options):
         said = (done.stderr or done.stdout).strip().splitlines() or ["no message"]
         raise RigError(f"{' '.join(str(a) for a in argv[:4])} ..: {said[-1]}")
     return done.stdout
+
+
+def run_anyway(argv, **options):
+    """The same for what is removed at the end: it may not be there, and more has to be removed."""
+    with contextlib.suppress(RigError, subprocess.TimeoutExpired):
+        run(argv, **options)
+
+
+def run_whole(argv):
+    """run() of what another process carries out (a container engine): an interrupt waits until that is done."""
+    was = {n: signal.signal(n, signal.SIG_IGN) for n in INTERRUPTS}
+    late = []
+    for number in INTERRUPTS:
+        signal.signal(number, lambda n, _: late.append(n))
+    try:
+        # A session of its own: what the terminal interrupts is not this.
+        return run(argv, start_new_session=True)
+    finally:
+        for number, handler in was.items():
+            signal.signal(number, handler)
+        if late:
+            os.kill(os.getpid(), late[0])

@@ -19,11 +19,34 @@ COLUMNS = {
     "open_loop_frames_per_s": ("open-loop Mframes/s", 1e-6),
     "idle_cpu_share": ("CPU %", 100),
     "resident_kib": ("MiB", 1 / 1024),
+    "cycles_per_byte": ("cycles/byte", 1),
+    "datagrams_per_s": ("k datagrams/s", 1e-3),
+    "rtt_p50_us": ("there and back p50 us", 1),
+    "rtt_p99_us": ("p99 us", 1),
+    "connects_per_s": ("k connections/s", 1e-3),
+    "connects_failed": ("failed", 1),
+    "cpus": ("CPUs", 1),
 }
+TRAFFIC = {
+    "datagrams": "UDP, 64 B", "pingpong": "TCP, 1 B there and back", "connects": "TCP, short connections",
+}
+BETWEEN = {
+    "containers": "two containers", "host": "host to container", "to-vhost": "container to vhost",
+    "from-vhost": "vhost to container",
+}
+
+
+def _traffic_name(point):
+    """{"traffic": "stream", "streams": 8, "between": "host"} -> "host to container, TCP, 8 streams"."""
+    count = point["streams"]
+    what = TRAFFIC.get(point["traffic"]) or f"TCP, {count} stream{'s' if count > 1 else ''}"
+    return f"{BETWEEN[point['between']]}, {what}"
 
 
 def point_name(point):
     """{"size": 64, "both_ways": True} -> "64 B, both ways"."""
+    if "traffic" in point:
+        return _traffic_name(point)
     words = ["64 KiB TSO" if point.get("tso") else f"{point['size']} B"]
     for key, value in point.items():
         if key in ("size", "tso"):
@@ -98,7 +121,7 @@ def table(summary, measure):
         entries.sort(key=lambda e: (e["point"]["size"], e["point"].get("load", "")))
     names = list(dict.fromkeys(
         n for e in entries for n, v in e["values"].items() if v["median"] is not None and n != "kicks"))
-    headings = ["frames", "system"] + [
+    headings = ["traffic" if measure == "tcp" else "frames", "system"] + [
         COLUMNS.get(n, (n.replace("_", " "), 1))[0] for n in names]
     rows = []
     for e in entries:
@@ -181,6 +204,23 @@ def goals(summary):
     rows.append(row("switch memory a port", "", "<= 64 KiB",
                     None if none is None or many is None else (many - none) / 1000,
                     lambda v: v <= 64, "KiB"))
+    return rows + _traffic_goals(summary, row)
+
+
+def _traffic_goals(summary, row):
+    def gbit(system, between, streams, traffic="stream"):
+        return find(summary, "tcp", system, "gbit_per_s", traffic=traffic, between=between, streams=streams)
+
+    rows = []
+    for streams in (1, 8):
+        value = ratio(gbit("ringway", "containers", streams), gbit("bridge", "containers", streams))
+        rows.append(row(f"TCP between two ordinary containers, {streams} stream{'s' if streams > 1 else ''}",
+                        "Docker's bridge", ">= 1.1 x", value, lambda v: v >= 1.1))
+    for way, traffic, name in (("to-vhost", "stream", "from an ordinary container to"),
+                               ("from-vhost", "fetch", "to an ordinary container from")):
+        value = ratio(gbit("ringway", way, 1, traffic), gbit("bridge", "containers", 1))
+        rows.append(row(f"TCP {name} a vhost port with TSO", "Docker's bridge, two containers", ">= 0.7 x",
+                        value, lambda v: v >= 0.7))
     return rows
 
 

@@ -63,6 +63,8 @@ class Rig:
     hugepages: bool = False
     profile: pathlib.Path | None = None
     ringwayd_args: tuple = ()
+    # Ordinary containers are this image's, and Docker's; "": network namespaces play them.
+    image: str = ""
 
     @property
     def generator_cpus(self):

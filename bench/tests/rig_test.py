@@ -8,8 +8,9 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from rig import numbers, parse, report  # noqa: E402 (the path comes first)
+from rig import measures, numbers, parse, plots, report  # noqa: E402 (the path comes first)
 from rig.setup import Setup  # noqa: E402
+from rig.traffic import Traffic  # noqa: E402
 
 OVS = """pmd thread numa_id 0 core_id 1:
   packets received: 1000
@@ -99,6 +100,7 @@ class Parsers(unittest.TestCase):
         text = "cpu  9 9 9 9 9 9 9 9 0 0\ncpu0 1 1 1 1 1 1 1 1 0 0\ncpu1 10 0 5 100 20 1 4 2 0 0\n"
         self.assertEqual(parse.cpu_times(text, 1), (22, 142))
         self.assertRaises(ValueError, parse.cpu_times, text, 3)
+        self.assertEqual(parse.cpu_times(text, ""), (54, 72))
 
     def test_stolen_times(self):
         self.assertEqual(parse.stolen_times("cpu  1 2 3 4 5 6 7 8 9 10\ncpu0 1\n"), (8, 36))
@@ -163,6 +165,59 @@ class Reports(unittest.TestCase):
     def test_points_by_name(self):
         self.assertEqual(report.point_name(Setup(both_ways=True).key()), "64 B, both ways")
         self.assertEqual(report.point_name(Setup(size=1500, ports=102).key()), "1500 B, ports 102")
+
+
+def _traffic_result(system, point, **values):
+    return {"measure": "tcp", "point": point.key(), "system": system, "values": values}
+
+
+class TrafficReports(unittest.TestCase):
+    def setUp(self):
+        one, eight = Traffic(), Traffic(streams=8)
+        self.summary = report.summarize([
+            _traffic_result("ringway", one, gbit_per_s=24, cpus=1.5),
+            _traffic_result("bridge", one, gbit_per_s=20, cpus=1.75),
+            _traffic_result("ringway", eight, gbit_per_s=20),
+            _traffic_result("bridge", eight, gbit_per_s=20),
+            _traffic_result("ringway", Traffic("pingpong"), rtt_p50_us=10),
+            _traffic_result("bridge", Traffic("pingpong"), rtt_p50_us=15),
+            _traffic_result("ringway", Traffic(between="to-vhost"), gbit_per_s=16),
+            {"measure": "tcp", "point": Traffic(between="to-vhost").key(), "system": "bridge",
+             "unsupported": "why not"},
+        ])
+
+    def test_points_have_names(self):
+        names = [report.point_name(p.key()) for p in measures.MEASURES["tcp"].points]
+        self.assertEqual(len(set(names)), len(names))
+        self.assertEqual(names[:2], ["two containers, TCP, 1 stream", "two containers, TCP, 8 streams"])
+        self.assertIn("host to container, UDP, 64 B", names)
+        self.assertIn("vhost to container, TCP, 1 stream", names)
+
+    def test_goals(self):
+        found = {r[0]: r for r in report.goals(self.summary)}
+        one = found["TCP between two ordinary containers, 1 stream"]
+        eight = found["TCP between two ordinary containers, 8 streams"]
+        vhost = found["TCP from an ordinary container to a vhost port with TSO"]
+        back = found["TCP to an ordinary container from a vhost port with TSO"]
+        self.assertEqual((one[3], one[4]), ("1.20 x", True))
+        self.assertEqual((eight[3], eight[4]), ("1.00 x", False))
+        self.assertEqual((vhost[3], vhost[4]), ("0.800 x", True))
+        self.assertEqual((back[3], back[4]), ("not measured", None))
+
+    def test_table(self):
+        headings, rows = report.table(self.summary, "tcp")
+        self.assertEqual(headings, ["traffic", "system", "Gbit/s", "CPUs", "there and back p50 us"])
+        self.assertEqual(rows[0], ["two containers, TCP, 1 stream", "ringway", "24.0", "1.50", "-"])
+        self.assertEqual(rows[-1][:3], ["container to vhost, TCP, 1 stream", "bridge", "why not"])
+
+    def test_bars_are_multiples_of_the_bridge(self):
+        bars = plots.traffic_bars(self.summary, "containers")
+        self.assertEqual(bars["bridge"], [1, 1, None, 1, None])
+        self.assertEqual(bars["ringway"], [1.2, 1, None, 1.5, None])
+        self.assertEqual(plots.traffic_bars(self.summary, "host"), {})
+
+    def test_other_goals_do_not_mind(self):
+        self.assertTrue(all(r[4] is None for r in report.goals(self.summary) if "TCP" not in r[0]))
 
 
 if __name__ == "__main__":

@@ -31,6 +31,45 @@ setup() {
 	grep -q '^| 64 B |' "$out/results.md"
 }
 
+# made_by_bench: what the rig makes on the host while it measures ordinary containers.
+made_by_bench() {
+	ip -o link | sed 's/@.*//' | grep -o 'rwb[0-9].*' || true
+	ip netns list | grep '^rwb' || true
+	docker ps -aq --filter name=^rwb 2>/dev/null || true
+	docker network ls -q --filter name=^rwb 2>/dev/null || true
+	docker images -q 'rwb*' 2>/dev/null || true
+	iptables-save | grep -F 10.231. || true
+}
+
+@test "bench: sockets of two containers, without an engine and with one, and nothing is left" {
+	for engine in off auto; do
+		run env BUILD="$build" "$top/bench/run" --quick --seconds 0.2 --hugepages 0 --force --engine $engine \
+			--systems ringway,bridge --out "$out/$engine" tcp
+		echo "$output"
+		[ "$status" = 0 ]
+		jq -e '[.results[] | select(.point.traffic == "stream") | .values | .gbit_per_s > 0 and .cpus > 0] |
+			length == 2 and all' "$out/$engine/results.json"
+		jq -e '[.results[] | select(.point.traffic == "pingpong") | .values.rtt_p99_us > 0] | length == 2 and all' \
+			"$out/$engine/results.json"
+		[ -z "$(made_by_bench)" ]
+	done
+}
+
+@test "bench: an interrupted run removes what it made" {
+	for seconds in 2 5; do
+		env BUILD="$build" "$top/bench/run" --rounds 1 --seconds 9 --hugepages 0 --force --systems bridge \
+			--out "$out/cut" tcp >"$out/log" 2>&1 3>&- &
+		pid=$!
+		sleep $seconds
+		kill -TERM $pid
+		status=0
+		wait $pid || status=$?
+		[ "$status" = 130 ]
+		grep -q 'interrupted' "$out/log"
+		[ -z "$(made_by_bench)" ]
+	done
+}
+
 @test "bench: the results are drawn again from their file" {
 	cp "$out/results.json" "$out/kept.json"
 	run "$top/bench/run" --json "$out/kept.json" --out "$out/again"

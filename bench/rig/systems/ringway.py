@@ -24,16 +24,18 @@ class Ringway(System):
         except RigError:
             return False
 
-    def start(self, setup):
+    def start_daemon(self, *options):
         build = self.rig.build
         self.daemon = self.workspace.start(
             "ringwayd",
-            [build / "src/daemon/ringwayd", "--no-docker", "--run-dir", self.workspace.dir / "run",
+            [build / "src/daemon/ringwayd", "--run-dir", self.workspace.dir / "run",
              "--state-dir", self.workspace.dir / "state", "--switch-binary",
-             build / "src/switch/ringway-switch", "--switch-cores", self.rig.switch_cpu,
-             *self.rig.ringwayd_args],
+             build / "src/switch/ringway-switch", *options, *self.rig.ringwayd_args],
         )
         wait_until(self._answers, "ringwayd answering")
+
+    def start(self, setup):
+        self.start_daemon("--no-docker", "--switch-cores", self.rig.switch_cpu)
         # The switch picks its own CPU and needs to be allowed there; all other threads give way.
         for pid in (self.daemon.pid, self.pid()):
             keep_off(pid, self.rig.generator_cpus)

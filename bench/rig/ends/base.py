@@ -1,0 +1,40 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What is the same for all systems that two containers, or the host and one, are measured on."""
+from .. import places
+from ..places import CLIENT, SERVER, Ends
+from ..systems.base import System, Unsupported
+
+
+class Network(System):
+    """One network with its ends. Nothing is pinned to a CPU."""
+
+    has_front_ends = False
+
+    def start(self, traffic):
+        """Starts it; returns the ends of the traffic."""
+        if traffic.front_end and not self.has_front_ends:
+            raise Unsupported("joins no vhost front end")
+        self.make(traffic)
+        if traffic.front_end:
+            client = self.join("a", CLIENT)
+            ports = places.front_end(self.rig, self.workspace, self.join_front_end())
+            return Ends(client, SERVER, ports[traffic.between])
+        self.join("b", SERVER)
+        client = self.join_host() if traffic.between == "host" else self.join("a", CLIENT)
+        return Ends(client, SERVER)
+
+    def make(self, traffic):
+        """Makes the network."""
+        raise NotImplementedError
+
+    def join(self, letter, address):
+        """A place on it with this address."""
+        raise NotImplementedError
+
+    def join_front_end(self):
+        """The socket of a port for a vhost front end with FRONT_MAC and the server's address."""
+        raise NotImplementedError
+
+    def join_host(self):
+        """The host's own place on it."""
+        return places.host(self.rig)
