@@ -2,33 +2,11 @@
 // Judges checksum and segmentation requests. Any thread; no state. The request and the private head were read once
 // when the frame was taken; more of the headers is read once here, and nobody reads them again from guest memory
 // to decide.
+#include "packet/head.h"
 #include "packet/offload.h"
 #include "packet/tcp.h"
 
 #include <errno.h>
-#include <string.h>
-
-// The first bytes of a frame: its private head, then from guest memory what lies behind it.
-static uint32_t copy_head(const struct frame *frame, uint8_t *head)
-{
-	uint32_t want = frame->size < OFFLOAD_HEADERS_MAX ? frame->size : OFFLOAD_HEADERS_MAX;
-	uint32_t done = frame->head_size < want ? frame->head_size : want;
-	uint32_t skip = done;
-
-	memcpy(head, frame->head, done);
-	for (uint32_t i = 0; i < frame->seg_count && done < want; i++) {
-		const struct frame_seg *seg = &frame->segs[i];
-		if (skip >= seg->size) {
-			skip -= seg->size;
-			continue;
-		}
-		uint32_t part = seg->size - skip < want - done ? seg->size - skip : want - done;
-		memcpy(head + done, seg->addr + skip, part);
-		done += part;
-		skip = 0;
-	}
-	return done;
-}
 
 // virtio 1.1, 5.1.6.2.1: from csum_start on, into the two bytes at csum_offset. Neither may touch what the frame was
 // judged by: addresses, tags and IP header.
@@ -71,7 +49,7 @@ static int judge_ip(
 {
 	const struct headers *at = &plan->at;
 
-	plan->head_size = copy_head(frame, plan->head);
+	plan->head_size = head_copy(frame, plan->head, OFFLOAD_HEADERS_MAX);
 	headers_parse(plan->head, plan->head_size, &plan->at);
 	if (!at->version || (version && at->version != version))
 		return -EINVAL;
