@@ -136,6 +136,8 @@ struct front_queue {
 	uint32_t fresh;	  // Entries published since the last front_kick().
 	bool wants_calls; // At the next used entry.
 	bool broken;	  // The back end gave back what it did not have.
+	bool has_held;	  // held_slot is a receive buffer that is being looked at.
+	uint32_t held_slot;
 	int kick_fd;
 	int call_fd;
 };
@@ -216,6 +218,15 @@ int front_send_offload(
 	const void *frame,
 	uint32_t size
 );
+// The same without a copy, in two steps: where the next frame is to be written (frame_size_max bytes; what was written
+// there before is still there), then sending it. ret_frame is valid until then.
+int front_send_place(struct front *front, uint32_t pair, uint8_t **ret_frame);
+int front_send_placed(
+	struct front *front,
+	uint32_t pair,
+	const struct frame_offload *offload,
+	uint32_t size
+);
 // Notifies the back end where it wants that, of all that was queued on this ring (or given back to it) since the last
 // call.
 void front_kick(struct front *front, uint32_t index);
@@ -232,6 +243,15 @@ int front_receive_offload(
 	struct frame_offload *ret_offload,
 	void *ret_frame,
 	uint32_t room
+);
+
+// The same without a copy, of a frame that lies in one buffer, which is given back by the next call: -EMSGSIZE for one
+// that lies in several.
+int front_receive_place(
+	struct front *front,
+	uint32_t pair,
+	struct frame_offload *ret_offload,
+	const uint8_t **ret_frame
 );
 
 // Asks for a call at a ring's next used entry: false when there is one already, so that one must not sleep. (How a

@@ -105,15 +105,18 @@ void front_queue_fini(struct front_queue *queue)
 
 // The slot to send from; there must be a free one. In order each has its turn (2.6.9, 2.7.9); else the last that came
 // back, so that heads are not in order.
+static uint32_t next_slot(const struct front_queue *queue)
+{
+	return queue->in_order ? queue->next_slot : queue->free_slot[queue->free_count - 1];
+}
+
 static uint32_t take_slot(struct front_queue *queue)
 {
-	uint32_t slot = queue->next_slot;
+	uint32_t slot = next_slot(queue);
 
 	queue->free_count--;
 	if (queue->in_order)
 		queue->next_slot = (slot + 1) % queue->slots;
-	else
-		slot = queue->free_slot[queue->free_count];
 	return slot;
 }
 
@@ -165,6 +168,7 @@ void front_queue_reset(struct front *front, uint32_t index)
 	queue->next_slot = queue->oldest_slot = queue->batch_left = 0;
 	queue->fresh = 0;
 	queue->broken = false;
+	queue->has_held = false;
 	if (queue->packed)
 		front_packed_reset(queue);
 	else
@@ -321,11 +325,23 @@ static struct front_desc make_indirect(
 	};
 }
 
-int front_send_offload(
+int front_send_place(struct front *front, uint32_t pair, uint8_t **ret_frame)
+{
+	struct front_queue *queue = &front->queue[(size_t)2 * pair + 1];
+
+	if (!queue->free_count && reap(queue) < 0)
+		return -EPROTO;
+	if (!queue->free_count)
+		return -EAGAIN;
+	uint32_t slot = next_slot(queue);
+	*ret_frame = queue->buffer[slot].addr + TABLE_SIZE + front->header_size;
+	return 0;
+}
+
+int front_send_placed(
 	struct front *front,
 	uint32_t pair,
 	const struct frame_offload *offload,
-	const void *frame,
 	uint32_t size
 )
 {
@@ -334,8 +350,6 @@ int front_send_offload(
 
 	if (size > front->config.frame_size_max)
 		return -EMSGSIZE;
-	if (!queue->free_count && reap(queue) < 0)
-		return -EPROTO;
 	if (!queue->free_count)
 		return -EAGAIN;
 	uint32_t slot = take_slot(queue);
@@ -344,7 +358,6 @@ int front_send_offload(
 	memset(to, 0, front->header_size);
 	if (offload)
 		memcpy(to, offload, sizeof(*offload));
-	memcpy(to + front->header_size, frame, size);
 	uint32_t count = describe(front, buffer->gpa + TABLE_SIZE, size, chain);
 	if (front->config.layout == FRONT_INDIRECT) {
 		chain[0] = make_indirect(queue, buffer, chain, count);
@@ -352,6 +365,25 @@ int front_send_offload(
 	}
 	post(queue, slot, chain, count);
 	return 0;
+}
+
+int front_send_offload(
+	struct front *front,
+	uint32_t pair,
+	const struct frame_offload *offload,
+	const void *frame,
+	uint32_t size
+)
+{
+	uint8_t *to;
+
+	if (size > front->config.frame_size_max)
+		return -EMSGSIZE;
+	int r = front_send_place(front, pair, &to);
+	if (r)
+		return r;
+	memcpy(to, frame, size);
+	return front_send_placed(front, pair, offload, size);
 }
 
 int front_send(struct front *front, uint32_t pair, const void *frame, uint32_t size)
@@ -398,6 +430,54 @@ static int take_buffer(
 	return r > 0 && *ret_size > front->config.rx_buffer_size ? -EPROTO : r;
 }
 
+// Gives back the buffer that front_receive_place() showed.
+static void give_held(struct front *front, struct front_queue *queue)
+{
+	if (queue->has_held)
+		post_buffer(front, queue, queue->held_slot);
+	queue->has_held = false;
+}
+
+// The first buffer of the next frame, and how many it has: 1, 0 when there is none, -EPROTO.
+static int take_first(
+	struct front *front,
+	struct front_queue *queue,
+	uint32_t *ret_slot,
+	uint32_t *ret_size,
+	uint16_t *ret_count
+)
+{
+	give_held(front, queue);
+	int r = take_buffer(front, queue, ret_slot, ret_size);
+	if (r <= 0)
+		return r;
+	if (*ret_size < front->header_size)
+		return -EPROTO;
+	const uint8_t *from = queue->buffer[*ret_slot].addr + TABLE_SIZE;
+	*ret_count = 1;
+	if (front->header_size == HEADER_SIZE_MAX)
+		memcpy(ret_count, from + sizeof(struct frame_offload), 2); // num_buffers
+	return *ret_count ? 1 : -EPROTO;
+}
+
+// 5.1.6.4: a frame's buffers come back all at once.
+static int take_others(
+	struct front *front,
+	struct front_queue *queue,
+	struct inbound *in,
+	uint16_t count
+)
+{
+	uint32_t slot, size;
+
+	while (count--) {
+		if (take_buffer(front, queue, &slot, &size) <= 0)
+			return -EPROTO;
+		take_part(front, queue, in, slot, 0, size);
+	}
+	return in->fits ? (int)in->size : -EMSGSIZE;
+}
+
 int front_receive_offload(
 	struct front *front,
 	uint32_t pair,
@@ -410,28 +490,42 @@ int front_receive_offload(
 	struct inbound in = {.frame = ret_frame, .room = room, .fits = true};
 	uint32_t header = front->header_size;
 	uint32_t slot, size;
-	uint16_t count = 1;
+	uint16_t count;
 
-	int r = take_buffer(front, queue, &slot, &size);
+	int r = take_first(front, queue, &slot, &size, &count);
 	if (r <= 0)
 		return r;
-	if (size < header)
-		return -EPROTO;
-	const uint8_t *from = queue->buffer[slot].addr + TABLE_SIZE;
-	if (header == HEADER_SIZE_MAX)
-		memcpy(&count, from + sizeof(struct frame_offload), sizeof(count)); // num_buffers
-	if (!count)
-		return -EPROTO;
 	if (ret_offload)
-		memcpy(ret_offload, from, sizeof(*ret_offload));
+		memcpy(ret_offload, queue->buffer[slot].addr + TABLE_SIZE, sizeof(*ret_offload));
 	take_part(front, queue, &in, slot, header, size - header);
-	while (--count) {
-		// 5.1.6.4: a frame's buffers come back all at once.
-		if (take_buffer(front, queue, &slot, &size) <= 0)
-			return -EPROTO;
+	return take_others(front, queue, &in, (uint16_t)(count - 1));
+}
+
+int front_receive_place(
+	struct front *front,
+	uint32_t pair,
+	struct frame_offload *ret_offload,
+	const uint8_t **ret_frame
+)
+{
+	struct front_queue *queue = &front->queue[(size_t)2 * pair];
+	struct inbound in = {0};
+	uint32_t slot, size;
+	uint16_t count;
+
+	int r = take_first(front, queue, &slot, &size, &count);
+	if (r <= 0)
+		return r;
+	if (count > 1) {
 		take_part(front, queue, &in, slot, 0, size);
+		return take_others(front, queue, &in, (uint16_t)(count - 1));
 	}
-	return in.fits ? (int)in.size : -EMSGSIZE;
+	const uint8_t *from = queue->buffer[slot].addr + TABLE_SIZE;
+	memcpy(ret_offload, from, sizeof(*ret_offload));
+	*ret_frame = from + front->header_size;
+	queue->held_slot = take_slot(queue); // The one that just came back, in either order.
+	queue->has_held = true;
+	return (int)(size - front->header_size);
 }
 
 int front_receive(struct front *front, uint32_t pair, void *ret_frame, uint32_t room)
