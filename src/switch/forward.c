@@ -9,6 +9,7 @@
 #include "switch/count.h"
 #include "switch/deliver.h"
 #include "switch/lock.h"
+#include "switch/neighbors.h"
 #include "switch/source.h"
 
 #include <rte_ring_elem.h>
@@ -23,7 +24,8 @@
 enum verdict {
 	VERDICT_DROP,
 	VERDICT_PORT,
-	VERDICT_FLOOD
+	VERDICT_FLOOD,
+	VERDICT_ANSWER // The answer is in worker->answer.
 };
 
 struct judged {
@@ -128,6 +130,19 @@ static struct judged judge_flood(struct worker *worker, struct port *port)
 	return (struct judged){.verdict = VERDICT_FLOOD};
 }
 
+// What the switch answers itself disturbs nobody, so it does not count as a flood.
+static struct judged judge_multicast(
+	struct worker *worker,
+	struct port *port,
+	const struct frame *frame
+)
+{
+	if (__builtin_expect(port->network->spec.proxy_neighbors, 0) &&
+	    neighbors_find(worker, port, frame))
+		return (struct judged){.verdict = VERDICT_ANSWER};
+	return judge_flood(worker, port);
+}
+
 static struct judged judge(struct worker *worker, struct port *port, struct frame *frame)
 {
 	const uint8_t *destination = frame->head;
@@ -145,7 +160,7 @@ static struct judged judge(struct worker *worker, struct port *port, struct fram
 		frame->offload = (struct frame_offload){0};
 	}
 	if (mac_is_multicast(destination))
-		return judge_flood(worker, port);
+		return judge_multicast(worker, port, frame);
 	uint64_t key = fdb_key(port->network->slot, destination);
 	struct fdb_entry *entry = fdb_lookup(worker->fdb, &worker->cache, key);
 	if (!entry)
@@ -219,6 +234,8 @@ static void judge_apart(
 		run->frame[run->count++] = frame;
 	} else if (judged.verdict == VERDICT_FLOOD) {
 		flood(worker, port, frame);
+	} else if (judged.verdict == VERDICT_ANSWER) {
+		neighbors_deliver(worker, port);
 	} else {
 		count_add(&port->counters[worker->index].drops[judged.reason], 1);
 	}

@@ -29,6 +29,7 @@ static struct port_counters sum_counters(const struct port *port)
 		sum.rx_bytes += count_read(&counters->rx_bytes);
 		sum.tx_frames += count_read(&counters->tx_frames);
 		sum.tx_bytes += count_read(&counters->tx_bytes);
+		sum.neighbor_answers += count_read(&counters->neighbor_answers);
 		for (uint32_t j = 0; j < DROP_COUNT; j++)
 			sum.drops[j] += count_read(&counters->drops[j]);
 	}
@@ -85,6 +86,7 @@ static void fill_port(const struct port *port, struct wire_port_stats *stats)
 		.rx_bytes = counters.rx_bytes,
 		.tx_frames = counters.tx_frames,
 		.tx_bytes = counters.tx_bytes,
+		.neighbor_answers = counters.neighbor_answers,
 		.own_memory = own_memory(port),
 	};
 	if (port->conn) {

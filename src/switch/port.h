@@ -37,6 +37,7 @@ const char *drop_reason_text(enum drop_reason reason);
 // Written by one worker each, read by the control thread at any time: single 64-bit words, no lock.
 struct port_counters {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+	uint64_t neighbor_answers; // Its requests that were answered here and went no further.
 	uint64_t drops[DROP_COUNT];
 } __attribute__((aligned(64)));
 

@@ -3,6 +3,7 @@
 // sleeps when they do. docs/workers.md has the memory ordering of what is shared.
 #pragma once
 
+#include "packet/neighbor.h"
 #include "packet/offload.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
@@ -36,6 +37,13 @@ struct poll_news {
 	bool lost;     // There was no room: the worker looks at all ports.
 	uint32_t id[POLL_NEWS];
 	uint32_t tail __attribute__((aligned(64))); // Next to read. Stored with release.
+};
+
+// A frame of the switch's own.
+struct worker_answer {
+	struct frame frame;
+	struct frame_seg seg;
+	uint8_t bytes[NEIGHBOR_ANSWER_SIZE_MAX];
 };
 
 struct worker {
@@ -82,6 +90,7 @@ struct worker {
 	struct offload_split *split;
 	struct offload_plan
 		plan[FRAME_BURST_MAX]; // Of those frames of the burst that have a request.
+	struct worker_answer answer;   // To a neighbour request of this burst.
 };
 
 // What a worker is made of. The tables are its users' and stay until it is freed.

@@ -113,6 +113,7 @@ static const struct field port_stats_fields[] = {
 	WIRE_HEX(struct wire_port_stats, rx_bytes),
 	WIRE_HEX(struct wire_port_stats, tx_frames),
 	WIRE_HEX(struct wire_port_stats, tx_bytes),
+	WIRE_HEX(struct wire_port_stats, neighbor_answers),
 	FIELD_LIST(struct wire_port_stats, drops, drop_count, drop_fields),
 	FIELD_LIST(struct wire_port_stats, queues, queue_count, queue_stats_fields),
 	WIRE_STR(struct wire_port_stats, reason, 0),

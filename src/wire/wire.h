@@ -183,6 +183,7 @@ struct wire_port_stats {
 	uint16_t queues_live; // Queue pairs that carry frames now.
 	// rx: frames the switch received from the port; tx: frames it delivered to the port.
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+	uint64_t neighbor_answers; // Requests of the port that the switch answered itself.
 	uint32_t drop_count;
 	struct wire_drop drops[WIRE_DROPS_MAX]; // Every reason, zero or not.
 	uint32_t queue_count;

@@ -27,7 +27,7 @@ json_t *counters_of_switch(const struct wire_port_stats *stats)
 		(void)json_object_set_new(drops, drop->reason, counters_integer(drop->count));
 	}
 	return json_pack(
-		"{s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o}",
 		"rx",
 		traffic(stats->rx_frames, stats->rx_bytes),
 		"tx",
@@ -35,7 +35,9 @@ json_t *counters_of_switch(const struct wire_port_stats *stats)
 		"drops",
 		drops,
 		"dropped",
-		counters_integer(dropped)
+		counters_integer(dropped),
+		"neighbor_answers",
+		counters_integer(stats->neighbor_answers)
 	);
 }
 

@@ -266,6 +266,7 @@ static void test_round_trip_largest_stats(void **state)
 			.rx_bytes = UINT64_MAX,
 			.tx_frames = UINT64_MAX,
 			.tx_bytes = UINT64_MAX,
+			.neighbor_answers = UINT64_MAX,
 			.drop_count = WIRE_DROPS_MAX,
 			.queue_count = WIRE_QUEUES_MAX,
 		};
