@@ -275,6 +275,7 @@ static void test_other_options(void **state)
 	assert_false(parse(bytes, sizeof(bytes)));
 }
 
+// NOLINTNEXTLINE(readability-non-const-parameter): segments are the guest's.
 static bool recognize(uint8_t *bytes, uint32_t size, uint32_t seg_size, uint8_t flags)
 {
 	struct frame_seg segs[300];
