@@ -17,7 +17,8 @@ tuple=aarch64-linux-gnu
 # Those of packages.txt that the build links, and what DPDK's archives and its pkg-config files ask for.
 packages=(
 	libbpf-dev libbsd-dev libc6-dev libcap-ng-dev libcmocka-dev libcurl4-openssl-dev libdpdk-dev libjansson-dev
-	libmicrohttpd-dev libnl-3-dev libnl-route-3-dev libnuma-dev libseccomp-dev libsqlite3-dev libsystemd-dev
+	libmicrohttpd-dev libmnl-dev libnftables-dev libnl-3-dev libnl-route-3-dev libnuma-dev libseccomp-dev
+	libsqlite3-dev libsystemd-dev
 )
 
 fail() {

@@ -234,6 +234,7 @@ static const char nat_rules[] =
 	// back through the host, so their address is replaced too.
 	"\tchain postrouting {\n"
 	"\t\ttype nat hook postrouting priority srcnat; policy accept;\n"
+	"\t\toifname \"lo\" accept\n"
 	"\t\tip saddr 127.0.0.0/8 oifname @gateways masquerade\n"
 	"\t\tip saddr . oifname @own4 ct status dnat masquerade\n"
 	"\t\tip6 saddr . oifname @own6 ct status dnat masquerade\n"

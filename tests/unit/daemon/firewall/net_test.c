@@ -153,6 +153,7 @@ static void test_out(void **state)
 		// To the host itself there is nothing to hide.
 		expect(type, &a1, at(&host, 5000), "10.1.0.1", 5000, "10.1.0.2");
 		expect(type, &host, at(&a1, 5000), "10.1.0.2", 5000, "10.1.0.1");
+		expect(type, &host, at(&host, 5000), "10.1.0.1", 5000, "10.1.0.1");
 	}
 }
 
