@@ -186,7 +186,11 @@ static int refuse(const struct firewall_publish *publish, int code, struct rwy_e
 		if (publish->host_port_end > publish->host_port)
 			return err_set(err, code, "cannot publish port %s: all are in use", text);
 		err_set(err, code, "cannot publish port %s: in use", text);
-		return err_hint(err, "`ss -anp sport = :%u` tells by whom", publish->host_port);
+		return err_hint(
+			err,
+			"`ss -anp sport = :%u` and `ringway port ls` tell by whom",
+			publish->host_port
+		);
 	case -EADDRNOTAVAIL:
 		return err_set(
 			err, code, "cannot publish port %s: the host has no such address", text
