@@ -24,7 +24,8 @@ static const unsigned int needed[] = {
 	CAP_NET_BIND_SERVICE, // Published ports below 1024.
 };
 
-// Of what ringwayd starts: the devices of uplinks. It cannot use these itself.
+// Of what ringwayd starts: the devices of uplinks. They must be permitted to ringwayd, too, where a service manager allows
+// no new privileges; it does not use them itself.
 static const unsigned int passed_on[] =
 	{CAP_BPF, CAP_IPC_LOCK, CAP_PERFMON, CAP_SYS_RAWIO, CAP_SYS_RESOURCE};
 
@@ -73,7 +74,8 @@ int privileges_drop(struct rwy_err *err)
 		   have,
 		   COUNT(needed),
 		   CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET) ||
-	    choose(passed_on, have_passed_on, COUNT(passed_on), CAPNG_BOUNDING_SET))
+	    choose(passed_on, have_passed_on, COUNT(passed_on), CAPNG_PERMITTED | CAPNG_BOUNDING_SET
+	    ))
 		return err_set(err, -EIO, "cannot choose capabilities");
 	int r = capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (r)

@@ -53,9 +53,10 @@ port_runs() {
 	[ "$(json port inspect "$1" -- .state)" = running ]
 }
 
-# ports_of NETWORK: their names, a line each.
+# ports_of NETWORK: their names, a line each, without the network's own.
 ports_of() {
-	ringway port ls --json | jq -r --arg n "$id-$1" '.. | objects | select(.network? == $n) | .name'
+	ringway port ls --json |
+		jq -r --arg n "$id-$1" '.. | objects | select(.network? == $n and .owner? == null) | .name'
 }
 
 has_ports() {
@@ -65,7 +66,7 @@ has_ports() {
 # exchange_on NETWORK COUNT: so many ports, and all of them send and get frames, so that all of their queues live.
 exchange_on() {
 	local all
-	all=$(json stats -- "[.ports[] | select(.network == \"$id-$1\")]")
+	all=$(json stats -- "[.ports[] | select(.network == \"$id-$1\" and .owner == null)]")
 	jq -e --argjson n "$2" 'length == $n and all(.rx.frames > 0 and .tx.frames > 0)' <<<"$all"
 }
 

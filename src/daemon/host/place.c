@@ -90,14 +90,32 @@ static int set_name(struct place *place, const char *name, struct rwy_err *err)
 	return r;
 }
 
-// An engine's namespaces may have IPv6 off for all interfaces. One with an address wants it.
-static void allow_ip6(struct host *host, const struct place *place, const char *name)
+static void set_ip6(const char *name, const char *what, const char *value)
 {
 	char path[64];
-	(void)snprintf(path, sizeof(path), "ipv6/conf/%s/disable_ipv6", name);
-	if (netns_enter(place->netns))
+	(void)snprintf(path, sizeof(path), "ipv6/conf/%s/%s", name, what); // It fits.
+	(void)netns_sysctl(
+		path, value
+	); // A kernel without IPv6; setting the address tells what is wrong.
+}
+
+// An engine's namespaces may have IPv6 off for all interfaces, and one with an address wants it. The host's own
+// interface has it only then: it would send frames of its own, and be reached at an address that nobody gave it. What
+// containers say of routes does not count there.
+static void choose_ip6(
+	struct host *host,
+	const struct place *place,
+	const struct host_inside *inside
+)
+{
+	bool wanted = inside->address[1][0] != '\0';
+	if ((!wanted && inside->netns_fd >= 0) || netns_enter(place->netns))
 		return;
-	(void)netns_sysctl(path, "0"); // Setting the address tells what is wrong.
+	if (inside->netns_fd < 0) {
+		set_ip6(inside->name, "accept_ra", "0");
+		set_ip6(inside->name, "accept_redirects", "0");
+	}
+	set_ip6(inside->name, "disable_ipv6", wanted ? "0" : "1");
 	netns_leave(host);
 }
 
@@ -177,8 +195,8 @@ static int configure(
 {
 	static const int family[2] = {AF_INET, AF_INET6};
 	int r = set_name(place, inside->name, err);
-	if (!r && inside->address[1][0])
-		allow_ip6(host, place, inside->name);
+	if (!r)
+		choose_ip6(host, place, inside);
 	for (int i = 0; !r && i < 2; i++) {
 		if (inside->address[i][0])
 			r = add_address(place, inside->address[i], family[i], err);

@@ -200,6 +200,45 @@ static void test_changed_limits(void **state)
 	assert_int_equal(check_plan(&want, &have), 2);
 }
 
+static void add_trunk(struct world *w, uint32_t network, uint16_t queues)
+{
+	w->ports[w->set.port_count++] = (struct wire_port
+	){.port = WIRE_TRUNK_ID(network),
+	  .network = network,
+	  .name = "trunk",
+	  .kind = WIRE_PORT_TAP,
+	  .queues = queues};
+}
+
+// A trunk is made after its network and goes with it; how it was opened is its own affair.
+static void test_trunks(void **state)
+{
+	struct world want = {0};
+	struct world have = {0};
+	add_network(&want, 1, 1500);
+	add_port(&want, 7, 1, 1);
+	have = want;
+	add_trunk(&want, 1, 1);
+	assert_int_equal(check_plan(&want, &have), 1);
+	assert_int_equal(check_plan(&want, &have), 0);
+	have.networks[0].proxy_neighbors = true; // A network that changes takes all along.
+	assert_int_equal(check_plan(&want, &have), 6);
+
+	struct plan plan;
+	have = want;
+	wire_up(&have);
+	have.ports[1].queues = 4;
+	have.ports[1].offloads = 3;
+	SET_TEXT(have.ports[1].name, "older");
+	assert_int_equal(plan_make(&want.set, &have.set, &plan), 0);
+	assert_int_equal(plan.count, 0);
+	plan_fini(&plan);
+	have.ports[1].kind = WIRE_PORT_VHOST;
+	assert_int_equal(plan_make(&want.set, &have.set, &plan), 0);
+	assert_int_equal(plan.count, 2);
+	plan_fini(&plan);
+}
+
 // Bits 0 and 1: networks; two bits for each port: the network that it is on, if that is there.
 static void fill_world(struct world *w, unsigned int bits)
 {
@@ -235,6 +274,7 @@ int main(void)
 		cmocka_unit_test(test_changed_network_takes_its_ports),
 		cmocka_unit_test(test_changed_port),
 		cmocka_unit_test(test_changed_limits),
+		cmocka_unit_test(test_trunks),
 		cmocka_unit_test(test_all_pairs),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
