@@ -184,7 +184,9 @@ static void add_outside(struct table *table, json_t *network)
 		!json_is_false(json_object_get(network, "gateway_port"));
 	char tag[32] = "";
 	if (vlan)
-		(void)snprintf(tag, sizeof(tag), " vlan %" JSON_INTEGER_FORMAT, vlan);
+		(void)snprintf(
+			tag, sizeof(tag), "%svlan %" JSON_INTEGER_FORMAT, uplink[0] ? " " : "", vlan
+		);
 	table_addf(
 		table,
 		"%s%s%s%s",

@@ -134,7 +134,7 @@ static int check_words(struct cli *cli, const struct cli_args *args)
 // What the port's user needs to know: the first of these that the port has.
 static const char *way_to(json_t *port)
 {
-	static const char *const members[] = {"socket", "connect", "device", "interface", "name"};
+	static const char *const members[] = {"device", "socket", "connect", "interface", "name"};
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		if (cli_member(port, members[i])[0])
 			return cli_member(port, members[i]);

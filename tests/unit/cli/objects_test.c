@@ -221,7 +221,11 @@ static void test_kernel_port(void **state)
 static void test_ether_port(void **state)
 {
 	static const struct fake_reply replies[] = {
-		{"POST", "/v1/ports", 201, "{\"name\":\"p\",\"device\":\"xdp:eth1\"}"}, {0}};
+		{"POST",
+		 "/v1/ports",
+		 201,
+		 "{\"name\":\"p\",\"device\":\"xdp:eth1\",\"socket\":\"/s\"}"},
+		{0}};
 	expect(replies,
 	       "port add p --network n --attach ether --device xdp:eth1 --vlan 1 --queues 4",
 	       0,
