@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define RULE_SIZE 160
+#define RULE_READ_SIZE 1024
 #define RUN_MS 5000
 #define WAIT_SECONDS "3" // For another program's lock on the rules.
 
@@ -29,6 +30,7 @@ struct chain_view {
 	bool jumped;   // FORWARD looks into it.
 	bool ended;    // A rule without a condition ends it; what comes after never counts.
 	size_t before; // Rules before that end which stay.
+	size_t kept;   // Ours.
 };
 
 struct plan {
@@ -94,25 +96,31 @@ static bool is_tagged(const struct plan *plan, const char *rule)
 	return strstr(rule, mark);
 }
 
+static bool ends_chain(const char *rule)
+{
+	return begins(rule, "-j DROP") || begins(rule, "-j REJECT") ||
+		strcmp(rule, "-j RETURN") == 0 || strcmp(rule, "-j ACCEPT") == 0;
+}
+
 static void view_rule(struct plan *plan, int chain, const char *rule)
 {
 	struct chain_view *view = &plan->chains[chain];
 	bool drops = begins(rule, "-j DROP") || begins(rule, "-j REJECT");
 	if (chain == CHAIN_FORWARD && strcmp(rule, "-j DOCKER-USER") == 0 && !view->ended)
 		plan->chains[CHAIN_DOCKER_USER].jumped = true;
-	if (view->ended)
+	if (view->ended || is_tagged(plan, rule))
 		return;
-	if (drops || strcmp(rule, "-j RETURN") == 0 || strcmp(rule, "-j ACCEPT") == 0) {
+	if (ends_chain(rule)) {
 		view->ended = true;
 		view->drops = drops || (view->drops && strcmp(rule, "-j ACCEPT") != 0);
-	} else if (!is_tagged(plan, rule)) {
+	} else {
 		view->before++;
 	}
 }
 
 static void view_all(struct plan *plan, const char *listing)
 {
-	char rule[1024];
+	char rule[RULE_READ_SIZE];
 	for (const char *line = listing; *line; line = next_line(line)) {
 		int chain = parse_rule(line, rule, sizeof(rule));
 		if (chain >= 0)
@@ -143,27 +151,41 @@ static bool keep_rule(struct plan *plan, const char *rule)
 	return false;
 }
 
-// Drops what is not wanted, or lies where it does not count.
-static void remove_rules(struct plan *plan, const char *listing)
+// Whether each of our rules is wanted, once, and lies where it counts.
+static bool all_fit(struct plan *plan, const char *listing)
 {
-	char rule[1024];
+	char rule[RULE_READ_SIZE];
 	bool ended[CHAIN_COUNT] = {false};
 	for (const char *line = listing; *line; line = next_line(line)) {
 		int chain = parse_rule(line, rule, sizeof(rule));
 		if (chain < 0)
 			continue;
-		if (!is_tagged(plan, rule)) {
-			ended[chain] |= begins(rule, "-j DROP") || begins(rule, "-j REJECT") ||
-				strcmp(rule, "-j RETURN") == 0 || strcmp(rule, "-j ACCEPT") == 0;
-			continue;
-		}
-		if (chain == plan->chosen && !ended[chain] && keep_rule(plan, rule)) {
-			plan->chains[chain].before++;
-			continue;
-		}
-		(void)fprintf(plan->out, "-D %s %s\n", chain_name[chain], rule);
-		plan->changed = true;
+		if (!is_tagged(plan, rule))
+			ended[chain] = ended[chain] || ends_chain(rule);
+		else if (chain != plan->chosen || ended[chain] || !keep_rule(plan, rule))
+			return false;
+		else
+			plan->chains[chain].kept++;
 	}
+	return true;
+}
+
+// A rule is removed by its words, and the first that has them goes: so all of ours go when one has to.
+static void remove_rules(struct plan *plan, const char *listing)
+{
+	char rule[RULE_READ_SIZE];
+	if (all_fit(plan, listing)) {
+		if (plan->chosen >= 0)
+			plan->chains[plan->chosen].before += plan->chains[plan->chosen].kept;
+		return;
+	}
+	memset(plan->kept, 0, plan->interface_count * 2 * sizeof(*plan->kept));
+	for (const char *line = listing; *line; line = next_line(line)) {
+		int chain = parse_rule(line, rule, sizeof(rule));
+		if (chain >= 0 && is_tagged(plan, rule))
+			(void)fprintf(plan->out, "-D %s %s\n", chain_name[chain], rule);
+	}
+	plan->changed = true;
 }
 
 static void add_rules(struct plan *plan)

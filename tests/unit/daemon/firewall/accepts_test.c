@@ -77,14 +77,16 @@ static void test_removal(void **state)
 	       "-A DOCKER-USER " RULE("i", "rwg1-ab12") "-A DOCKER-USER -j RETURN\n",
 	       0,
 	       "*filter\n-D DOCKER-USER " RULE("i", "rwg1-ab12") "COMMIT\n");
-	// Twice is once too often, and behind the end it does not count.
-	expect(DOCKER "-A DOCKER-USER " RULE("i", "rwg1-ab12") "-A DOCKER-USER " RULE(
+	// Twice is once too often, and behind the end it does not count: all are made anew.
+	expect(DOCKER "-A DOCKER-USER " RULE(
 		       "i", "rwg1-ab12"
-	       ) "-A DOCKER-USER -j RETURN\n-A DOCKER-USER " RULE("o", "rwg1-ab12"),
+	       ) "-A DOCKER-USER -j RETURN\n"
+		 "-A DOCKER-USER " RULE("i", "rwg1-ab12") "-A DOCKER-USER " RULE("o", "rwg1-ab12"),
 	       1,
-	       "*filter\n-D DOCKER-USER " RULE("i", "rwg1-ab12") "-D DOCKER-USER " RULE(
+	       "*filter\n-D DOCKER-USER " RULE("i", "rwg1-ab12") "-D DOCKER-USER " RULE("i", "rwg1-ab12") "-D DOCKER-USER " RULE(
 		       "o", "rwg1-ab12"
-	       ) "-I DOCKER-USER 2 " RULE("o", "rwg1-ab12") "COMMIT\n");
+	       ) "-I DOCKER-USER 1 " RULE("i", "rwg1-ab12") "-I DOCKER-USER 2 " RULE("o", "rwg1-ab12") "COMMIT\n"
+	);
 }
 
 static void test_forward(void **state)
