@@ -11,8 +11,12 @@
 #include <linux/udp.h>
 
 #define EXTENSIONS_MAX 4
+#define ICMP6_MLD_REPORT 131
+#define ICMP6_MLD_DONE 132
+#define ICMP6_RS 133
 #define ICMP6_NS 135
 #define ICMP6_NA 136
+#define ICMP6_MLD2_REPORT 143
 // <linux/if_arp.h> needs a C library.
 #define ARP_ETHERNET 1
 #define ARP_REQUEST 1
@@ -111,6 +115,13 @@ struct neighbor_message {
 	__u32 target[4];
 };
 
+// What a node may have to say before it has an address (RFC 4861 4.1, RFC 3590 4).
+static __always_inline bool is_sent_from_nobody(__u8 type)
+{
+	return type == ICMP6_RS || type == ICMP6_MLD_REPORT || type == ICMP6_MLD_DONE ||
+		type == ICMP6_MLD2_REPORT;
+}
+
 static __always_inline bool ip6_source_is_own(struct __sk_buff *skb, const struct maps_port *port)
 {
 	struct ipv6hdr ip;
@@ -129,7 +140,7 @@ static __always_inline bool ip6_source_is_own(struct __sk_buff *skb, const struc
 	if (bpf_skb_load_bytes(skb, (__u32)offset, &message, 8))
 		return false;
 	if (message.type != ICMP6_NA && !(none && message.type == ICMP6_NS))
-		return true;
+		return !none || is_sent_from_nobody(message.type);
 	return !bpf_skb_load_bytes(skb, (__u32)offset, &message, sizeof(message)) &&
 		ip6_is_own(port, message.target);
 }

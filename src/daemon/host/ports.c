@@ -283,7 +283,9 @@ bool host_port_exists(struct host *host, uint32_t id)
 bool host_port_is_up(struct host *host, uint32_t id)
 {
 	struct rtnl_link *link = find_link(host, id);
-	bool up = link && (rtnl_link_get_flags(link) & IFF_LOWER_UP);
+	// IFF_LOWER_UP alone comes before the interface sends, which it does from when the kernel has noticed.
+	bool up = link && (rtnl_link_get_flags(link) & IFF_LOWER_UP) &&
+		rtnl_link_get_operstate(link) == IF_OPER_UP;
 	rtnl_link_put(link);
 	return up;
 }

@@ -25,6 +25,48 @@
 #define MARKER 0xff
 
 static int home = -1;
+static unsigned int cpu;
+
+// All that the test sends waits in the queue of the CPU that it runs on, where soft interrupts may be late: so it stays on
+// one.
+static bool stay_on_cpu(void)
+{
+	cpu_set_t set;
+	cpu = (unsigned int)sched_getcpu();
+	CPU_ZERO(&set);
+	CPU_SET(cpu, &set);
+	return !sched_setaffinity(0, sizeof(set), &set);
+}
+
+// Columns of softnet_stat: frames that wait, and whose CPU it is.
+#define SOFTNET_WAITING 11
+#define SOFTNET_CPU 12
+
+static unsigned int waiting_frames(void)
+{
+	char line[256];
+	unsigned int waiting = 0;
+	FILE *file = fopen("/proc/thread-self/net/softnet_stat", "re");
+	assert_non_null(file);
+	while (fgets(line, sizeof(line), file)) {
+		unsigned long column[SOFTNET_CPU + 1] = {0};
+		char *at = line;
+		for (int i = 0; i <= SOFTNET_CPU; i++)
+			column[i] = strtoul(at, &at, 16);
+		if (column[SOFTNET_CPU] == cpu)
+			waiting = (unsigned int)column[SOFTNET_WAITING];
+	}
+	(void)fclose(file); // Only read.
+	return waiting;
+}
+
+// Until every frame that was sent is where it goes.
+static void settle(void)
+{
+	for (int i = 0; i < WAIT_MS && waiting_frames(); i++)
+		(void)usleep(1000);
+	assert_int_equal(waiting_frames(), 0);
+}
 
 static int open_own(void)
 {
@@ -42,6 +84,8 @@ const char *rig_enter(void)
 	if (unshare(CLONE_NEWNET | CLONE_NEWNS) ||
 	    mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL))
 		return "no namespaces of its own";
+	if (!stay_on_cpu())
+		return "it cannot stay on a CPU";
 	home = open_own();
 	if (!mkdtemp(dir))
 		return "no directory in /tmp";
@@ -186,6 +230,13 @@ static int open_socket(const struct rig *rig, unsigned int n)
 	return fd;
 }
 
+void rig_await_up(struct rig *rig, uint32_t id)
+{
+	for (int i = 0; i < WAIT_MS && !host_port_is_up(rig->host, id); i++)
+		(void)usleep(1000);
+	assert_true(host_port_is_up(rig->host, id));
+}
+
 void rig_add(struct rig *rig, unsigned int n, const struct host_port *port, const char *address)
 {
 	struct rwy_err err = {0};
@@ -194,6 +245,7 @@ void rig_add(struct rig *rig, unsigned int n, const struct host_port *port, cons
 		(void)snprintf(inside.address[0], sizeof(inside.address[0]), "%s", address);
 	check(host_port_add(rig->host, port, &err), &err);
 	check(host_port_place(rig->host, port->id, &inside, &err), &err);
+	rig_await_up(rig, port->id);
 	if (rig->socket[n] >= 0)
 		(void)close(rig->socket[n]); // Of the interface before.
 	rig->socket[n] = open_socket(rig, n);
@@ -260,6 +312,7 @@ unsigned int rig_count(struct rig *rig, unsigned int n, uint8_t mark)
 	const uint8_t from[MAC_SIZE] = {2, 0, 0, 0, 0x20, 1};
 	uint8_t to[MAC_SIZE];
 	unsigned int count = 0;
+	settle();
 	rig_mac(n, to);
 	rig_build(&frame, to, from, MARKER);
 	rig_trunk_send(rig, &frame);
@@ -288,6 +341,7 @@ bool rig_trunk_receive(
 )
 {
 	uint8_t bytes[HEADER_SIZE + RIG_FRAME_MAX];
+	settle();
 	for (int i = 0; i < 2;) {
 		ssize_t size = rig->trunk[i] < 0 ? -1 : read(rig->trunk[i], bytes, sizeof(bytes));
 		if (size < 0) {
@@ -308,6 +362,7 @@ struct host_counters rig_counters(struct rig *rig, unsigned int n)
 {
 	struct rwy_err err = {0};
 	struct host_counters counters;
+	settle();
 	check(host_port_counters(rig->host, 10 + n, &counters, &err), &err);
 	return counters;
 }

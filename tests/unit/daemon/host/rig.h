@@ -35,6 +35,7 @@ void rig_reopen(struct rig *rig);
 struct host_port rig_port(unsigned int n);
 // Adds it, or another one in its place, and moves its end into namespace n as eth0, with address (NULL: none), up.
 void rig_add(struct rig *rig, unsigned int n, const struct host_port *port, const char *address);
+void rig_await_up(struct rig *rig, uint32_t id);
 // Adds the first `count` as they are, without addresses.
 void rig_add_all(struct rig *rig, unsigned int count);
 void rig_mac(unsigned int n, uint8_t ret_mac[MAC_SIZE]);
