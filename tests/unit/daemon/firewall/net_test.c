@@ -93,7 +93,7 @@ static void expect_at(
 )
 {
 	char found[RIG_TEXT_SIZE];
-	int r = rig_exchange(type, client, server, to, found);
+	int r = rig_exchange(type, client, server, to, RIG_ARRIVES_MS, found);
 	if (r)
 		print_error(
 			"place %d to %s %u: %s\n",
@@ -137,7 +137,7 @@ static void refuse(
 	char found[RIG_TEXT_SIZE];
 	struct endpoint to = {.address = address, .port = port};
 	server.address = address;
-	int r = rig_exchange(type, client, &server, &to, found);
+	int r = rig_exchange(type, client, &server, &to, RIG_LOST_MS, found);
 	if (!r)
 		print_error("place %d reached %s %u as %s\n", client->place, address, port, found);
 	assert_int_not_equal(r, 0);
@@ -182,7 +182,9 @@ static void test_published_from_the_host(void **state)
 	char seen[RIG_TEXT_SIZE];
 	struct endpoint server = {PLACE_A1, "::1", 80};
 	struct endpoint to = {.address = "::1", .port = 8080};
-	assert_int_equal(rig_exchange(TCP, &host, &server, &to, seen), -ECONNREFUSED);
+	assert_int_equal(
+		rig_exchange(TCP, &host, &server, &to, RIG_ARRIVES_MS, seen), -ECONNREFUSED
+	);
 }
 
 static void test_published_from_containers(void **state)
@@ -287,7 +289,7 @@ static void test_loopback_is_closed(void **state)
 }
 
 // One datagram from an address that the container does not have; whether it arrived outside.
-static bool spoof(const char *address)
+static bool spoof(const char *address, int wait_ms)
 {
 	struct endpoint server = {PLACE_OUTSIDE, "192.0.2.2", 5001};
 	struct sockaddr_in from = {.sin_family = AF_INET};
@@ -302,7 +304,7 @@ static bool spoof(const char *address)
 	assert_int_equal(rig_connect(fd, "192.0.2.2", 5001), 0);
 	assert_int_equal(send(fd, "frames", 6, 0), 6);
 	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
-	return poll(&poll_fd, 1, 300) == 1 && recv(listener, text, sizeof(text), 0) == 6;
+	return poll(&poll_fd, 1, wait_ms) == 1 && recv(listener, text, sizeof(text), 0) == 6;
 }
 
 static void test_source_addresses(void **state)
@@ -313,18 +315,18 @@ static void test_source_addresses(void **state)
 			"echo 0 >/proc/sys/net/ipv4/conf/rwg1-test/rp_filter"),
 		0
 	);
-	assert_true(spoof("10.1.0.2"));
-	assert_false(spoof("10.2.0.9"));
-	assert_false(spoof("198.51.100.7"));
+	assert_true(spoof("10.1.0.2", RIG_ARRIVES_MS));
+	assert_false(spoof("10.2.0.9", RIG_LOST_MS));
+	assert_false(spoof("198.51.100.7", RIG_LOST_MS));
 	assert_int_equal(
 		rig_run(PLACE_HOST,
 			"nft delete table inet $(nft list tables inet | cut -d' ' -f3)"),
 		0
 	);
-	assert_true(spoof("198.51.100.7"));
+	assert_true(spoof("198.51.100.7", RIG_ARRIVES_MS));
 	struct rwy_err err = {0};
 	assert_int_equal(firewall_check(firewall, &err), 1);
-	assert_false(spoof("198.51.100.7"));
+	assert_false(spoof("198.51.100.7", RIG_LOST_MS));
 }
 
 // A client that keeps its port has to reach the container that has the published port now.
@@ -341,19 +343,19 @@ static void test_republish(void **state)
 	assert_int_equal(rig_connect(client, "192.0.2.1", 8053), 0);
 	assert_int_equal(rig_connect(local, "127.0.0.1", 8053), 0);
 	set(&old, 1);
-	assert_int_equal(rig_send(client, in_old), 0);
-	assert_int_equal(rig_send(local, in_old), 0);
+	assert_int_equal(rig_send(client, in_old, RIG_ARRIVES_MS), 0);
+	assert_int_equal(rig_send(local, in_old, RIG_ARRIVES_MS), 0);
 	// At once, by way of nothing, and again the same: which goes on undisturbed.
 	set(&new, 1);
-	assert_int_equal(rig_send(client, in_new), 0);
-	assert_int_equal(rig_send(local, in_new), 0);
+	assert_int_equal(rig_send(client, in_new, RIG_ARRIVES_MS), 0);
+	assert_int_equal(rig_send(local, in_new, RIG_ARRIVES_MS), 0);
 	set(NULL, 0);
-	assert_int_equal(rig_send(client, in_new), -ETIMEDOUT);
+	assert_int_equal(rig_send(client, in_new, RIG_LOST_MS), -ETIMEDOUT);
 	set(&old, 1);
-	assert_int_equal(rig_send(client, in_old), 0);
-	assert_int_equal(rig_send(local, in_old), 0);
+	assert_int_equal(rig_send(client, in_old, RIG_ARRIVES_MS), 0);
+	assert_int_equal(rig_send(local, in_old, RIG_ARRIVES_MS), 0);
 	set(&old, 1);
-	assert_int_equal(rig_send(client, in_old), 0);
+	assert_int_equal(rig_send(client, in_old, RIG_ARRIVES_MS), 0);
 }
 
 // A ringwayd that starts anew knows nothing of what was published before.
@@ -369,12 +371,12 @@ static void test_republish_after_restart(void **state)
 	_cleanup_close_ int client = rig_socket(PLACE_OUTSIDE, false, UDP, 0);
 	assert_int_equal(rig_connect(client, "192.0.2.1", 8053), 0);
 	set(&old, 1);
-	assert_int_equal(rig_send(client, in_old), 0);
+	assert_int_equal(rig_send(client, in_old, RIG_ARRIVES_MS), 0);
 	firewall_close(firewall);
-	assert_int_equal(rig_send(client, in_old), 0);
+	assert_int_equal(rig_send(client, in_old, RIG_ARRIVES_MS), 0);
 	assert_int_equal(firewall_open("/run/ringway-test", &firewall, &err), 0);
 	set(&new, 1);
-	assert_int_equal(rig_send(client, in_new), 0);
+	assert_int_equal(rig_send(client, in_new, RIG_ARRIVES_MS), 0);
 }
 
 static void test_established_ends(void **state)
@@ -387,21 +389,21 @@ static void test_established_ends(void **state)
 	_cleanup_close_ int sink = rig_serve(&elsewhere, UDP);
 	assert_int_equal(rig_connect(client, "192.0.2.1", 8080), 0);
 	struct pollfd poll_fd = {.fd = listener, .events = POLLIN};
-	assert_int_equal(poll(&poll_fd, 1, 2000), 1);
+	assert_int_equal(poll(&poll_fd, 1, RIG_ARRIVES_MS), 1);
 	_cleanup_close_ int accepted = accept4(listener, NULL, NULL, SOCK_NONBLOCK);
-	assert_int_equal(rig_send(client, accepted), 0);
+	assert_int_equal(rig_send(client, accepted, RIG_ARRIVES_MS), 0);
 	assert_int_equal(rig_connect(out, "192.0.2.2", 5002), 0);
-	assert_int_equal(rig_send(out, sink), 0);
+	assert_int_equal(rig_send(out, sink, RIG_ARRIVES_MS), 0);
 	// Another port's change does not disturb it, nor does the loss of the table for a moment.
 	struct firewall_publish publishes[] = {
 		publish(IPPROTO_TCP, "", 8080, "10.1.0.2", 80),
 		publish(IPPROTO_TCP, "", 8090, "10.1.0.3", 80),
 	};
 	set(publishes, 2);
-	assert_int_equal(rig_send(client, accepted), 0);
+	assert_int_equal(rig_send(client, accepted, RIG_ARRIVES_MS), 0);
 	set(&publishes[1], 1);
-	assert_int_not_equal(rig_send(client, accepted), 0);
-	assert_int_equal(rig_send(out, sink), 0);
+	assert_int_not_equal(rig_send(client, accepted, RIG_LOST_MS), 0);
+	assert_int_equal(rig_send(out, sink, RIG_ARRIVES_MS), 0);
 }
 
 static uint32_t crc32c(const uint8_t *bytes, size_t size)
@@ -431,7 +433,7 @@ static void test_sctp(void **state)
 	assert_int_equal(rig_connect(client, "192.0.2.1", 0), 0);
 	assert_int_equal(send(client, init, sizeof(init), 0), sizeof(init));
 	struct pollfd poll_fd = {.fd = server, .events = POLLIN};
-	assert_int_equal(poll(&poll_fd, 1, 2000), 1);
+	assert_int_equal(poll(&poll_fd, 1, RIG_ARRIVES_MS), 1);
 	assert_int_equal(recv(server, got, sizeof(got), 0), 20 + sizeof(init));
 	assert_int_equal(got[22] << 8 | got[23], 84);
 	// Whole, with the checksum of what it says now.

@@ -16,9 +16,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define ARRIVES_MS 2000 // What arrives does so long before.
-#define LOST_MS 300
-
 static int places[PLACE_COUNT];
 
 static void enter(enum place place)
@@ -263,26 +260,26 @@ static int pass(int from, int to)
 	char text[8];
 	if (send(from, "frames", 6, MSG_NOSIGNAL) != 6)
 		return -errno;
-	int r = await(to, POLLIN, ARRIVES_MS);
+	int r = await(to, POLLIN, RIG_ARRIVES_MS);
 	if (r)
 		return r;
 	ssize_t got = recv(to, text, sizeof(text), 0);
 	return got == 6 ? 0 : got < 0 ? -errno : -EPROTO;
 }
 
-static int exchange_stream(int client, int listener, char ret_seen[RIG_TEXT_SIZE])
+static int exchange_stream(int client, int listener, int wait_ms, char ret_seen[RIG_TEXT_SIZE])
 {
 	struct sockaddr_in6 peer = {0};
 	socklen_t size = sizeof(peer);
 	int code = 0;
 	socklen_t code_size = sizeof(code);
-	int r = await(client, POLLOUT, LOST_MS);
+	int r = await(client, POLLOUT, wait_ms);
 	if (r)
 		return r;
 	if (getsockopt(client, SOL_SOCKET, SO_ERROR, &code, &code_size) || code)
 		return -code;
 	// Somebody answered; if not this server, it has nobody to accept.
-	r = await(listener, POLLIN, LOST_MS);
+	r = await(listener, POLLIN, wait_ms);
 	if (r)
 		return -EREMCHG;
 	_cleanup_close_ int accepted = accept(listener, (struct sockaddr *)&peer, &size);
@@ -293,14 +290,14 @@ static int exchange_stream(int client, int listener, char ret_seen[RIG_TEXT_SIZE
 	return r ? r : pass(accepted, client);
 }
 
-static int exchange_datagram(int client, int server, char ret_seen[RIG_TEXT_SIZE])
+static int exchange_datagram(int client, int server, int wait_ms, char ret_seen[RIG_TEXT_SIZE])
 {
 	struct sockaddr_in6 peer = {0};
 	socklen_t size = sizeof(peer);
 	char text[8];
 	if (send(client, "frames", 6, 0) != 6)
 		return -errno;
-	int r = await(server, POLLIN, LOST_MS);
+	int r = await(server, POLLIN, wait_ms);
 	if (r)
 		return recv(client, text, sizeof(text), 0) < 0 && errno != EAGAIN ? -errno : r;
 	if (recvfrom(server, text, sizeof(text), 0, (struct sockaddr *)&peer, &size) != 6)
@@ -309,7 +306,7 @@ static int exchange_datagram(int client, int server, char ret_seen[RIG_TEXT_SIZE
 	if (sendto(server, "answer", 6, 0, (struct sockaddr *)&peer, size) != 6)
 		return -errno;
 	// The client is connected: an answer from any other address does not arrive.
-	r = await(client, POLLIN, ARRIVES_MS);
+	r = await(client, POLLIN, RIG_ARRIVES_MS);
 	if (r)
 		return r;
 	return recv(client, text, sizeof(text), 0) == 6 ? 0 : -errno;
@@ -320,6 +317,7 @@ int rig_exchange(
 	const struct endpoint *client,
 	const struct endpoint *server,
 	const struct endpoint *to,
+	int wait_ms,
 	char ret_seen[RIG_TEXT_SIZE]
 )
 {
@@ -337,11 +335,11 @@ int rig_exchange(
 	int r = rig_connect(fd, to->address, to->port);
 	if (r)
 		return r;
-	return type == SOCK_STREAM ? exchange_stream(fd, listener, ret_seen)
-				   : exchange_datagram(fd, listener, ret_seen);
+	return type == SOCK_STREAM ? exchange_stream(fd, listener, wait_ms, ret_seen)
+				   : exchange_datagram(fd, listener, wait_ms, ret_seen);
 }
 
-int rig_send(int client, int server)
+int rig_send(int client, int server, int wait_ms)
 {
 	char text[8];
 	while (recv(server, text, sizeof(text), 0) > 0)
@@ -350,6 +348,6 @@ int rig_send(int client, int server)
 	(void)recv(client, text, sizeof(text), 0);
 	if (send(client, "frames", 6, MSG_NOSIGNAL) != 6)
 		return -errno;
-	int r = await(server, POLLIN, LOST_MS);
+	int r = await(server, POLLIN, wait_ms);
 	return r ? r : recv(server, text, sizeof(text), 0) == 6 ? 0 : -errno;
 }

@@ -19,6 +19,8 @@ enum place {
 };
 
 #define RIG_TEXT_SIZE 64
+#define RIG_ARRIVES_MS 20000 // What arrives does so long before.
+#define RIG_LOST_MS 300
 
 struct endpoint {
 	enum place place;
@@ -39,14 +41,15 @@ int rig_socket(enum place place, bool six, int type, int proto);
 int rig_serve(const struct endpoint *server, int type);
 
 // One exchange in both directions. `server` is where it has to come out, `to` what the client believes to speak with.
-// 0 and whom the server saw, or a negative errno: -ECONNREFUSED, -EHOSTUNREACH.., -ETIMEDOUT when nothing came.
+// 0 and whom the server saw, or a negative errno: -ECONNREFUSED, -EHOSTUNREACH.., -ETIMEDOUT when nothing came for so long.
 int rig_exchange(
 	int type,
 	const struct endpoint *client,
 	const struct endpoint *server,
 	const struct endpoint *to,
+	int wait_ms,
 	char ret_seen[RIG_TEXT_SIZE]
 );
 // For flows that live longer: sends from a connected client, receives at a server; -ETIMEDOUT.
-int rig_send(int client, int server);
+int rig_send(int client, int server, int wait_ms);
 int rig_connect(int fd, const char *address, uint16_t port);
