@@ -43,6 +43,8 @@ static int check_new(struct daemon *d, struct network_spec *spec, struct rwy_err
 		(void
 		)snprintf(spec->name, sizeof(spec->name), "net-%.12s", spec->docker_id); // Fits.
 	int r = model_check_network(spec, err);
+	if (!r && !spec->docker_id[0]) // Docker has picked one, or knows why not.
+		model_choose_gateways(spec);
 	if (!r)
 		r = check_name_free(d, spec->name, err);
 	if (!r)

@@ -201,6 +201,44 @@ int model_check_network(struct network_spec *spec, struct rwy_err *err)
 	return 0;
 }
 
+static bool is_aux(const struct network_spec *spec, const struct cidr *address)
+{
+	const char *at = spec->aux;
+	char entry[AUX_TEXT_SIZE];
+	struct cidr aux;
+	while (model_next_aux(&at, entry))
+		if (cidr_parse(strchr(entry, '=') + 1, &aux) == 0 && cidr_equal(&aux, address))
+			return true;
+	return false;
+}
+
+// The first host's address that is not kept for somebody else.
+static void choose_gateway(
+	const struct network_spec *spec,
+	const char *subnet_text,
+	char ret_gateway[ADDR_TEXT_SIZE]
+)
+{
+	struct cidr subnet;
+	if (ret_gateway[0] || cidr_parse(subnet_text, &subnet))
+		return;
+	struct cidr address = subnet;
+	uint8_t *last = &address.bytes[address.size - 1];
+	do
+		++*last;
+	while (is_aux(spec, &address) && *last != UINT8_MAX);
+	if (cidr_contains(&subnet, &address) && !cidr_is_reserved(&subnet, &address))
+		cidr_format_address(&address, ret_gateway);
+}
+
+void model_choose_gateways(struct network_spec *spec)
+{
+	if (spec->no_gateway || spec->ip_range[0])
+		return;
+	choose_gateway(spec, spec->subnet, spec->gateway);
+	choose_gateway(spec, spec->subnet6, spec->gateway6);
+}
+
 static bool subnets_overlap(const char *text, const char *other)
 {
 	struct cidr a;

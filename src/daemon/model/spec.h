@@ -19,6 +19,10 @@ int model_check_name(const char *kind, const char *name, struct rwy_err *err);
 // own. -EINVAL.
 int model_check_network(struct network_spec *spec, struct rwy_err *err);
 
+// Gives a checked network that has a subnet and no gateway the first address of it, as engines do. Not with an address
+// range, out of which an engine picks one.
+void model_choose_gateways(struct network_spec *spec);
+
 // Moves IPv6 subnets and gateways to the members of their own. -EINVAL: there are two.
 int model_sort_network(struct network_spec *spec, struct rwy_err *err);
 

@@ -143,7 +143,7 @@ static void test_ports_are_undone(void **state)
 	};
 	struct rwy_err err = {0};
 	const struct network_spec network = {
-		.name = "n", .subnet = "10.0.0.0/24", .proxy_neighbors = true};
+		.name = "n", .subnet = "10.0.0.0/24", .no_gateway = true, .proxy_neighbors = true};
 	struct port_spec vhost = rig_port("v", "vhost", "");
 	struct port_info info;
 	(void)rig_add_network(&network);
@@ -185,7 +185,8 @@ static void test_ports_are_undone(void **state)
 static void test_trunk_joins_both(void **state)
 {
 	struct rwy_err err = {0};
-	const struct network_spec network = {.name = "n", .subnet = "10.0.0.0/24"};
+	const struct network_spec network = {
+		.name = "n", .subnet = "10.0.0.0/24", .no_gateway = true};
 	const struct port_spec kernel = rig_port("k", "kernel", "10.0.0.2");
 	const struct port_spec more = rig_port("l", "kernel", "10.0.0.3");
 	const struct port_spec vhost = rig_port("v", "vhost", "10.0.0.4");
@@ -229,7 +230,7 @@ static void test_stations_are_swept(void **state)
 {
 	struct rwy_err err = {0};
 	const struct network_spec network = {
-		.name = "n", .subnet = "10.0.0.0/24", .proxy_neighbors = true};
+		.name = "n", .subnet = "10.0.0.0/24", .no_gateway = true, .proxy_neighbors = true};
 	const struct port_spec kernel = rig_port("k", "kernel", "10.0.0.2");
 	const struct port_spec vhost = rig_port("v", "vhost", "10.0.0.4");
 	uint32_t id = rig_add_network(&network);

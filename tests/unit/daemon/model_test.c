@@ -497,9 +497,36 @@ static void test_key(void **state)
 	assert_int_equal(model_check_key("../../../../etc/", NULL), -EINVAL);
 }
 
+static void test_gateways_chosen(void **state)
+{
+	struct network_spec spec = {.subnet = "10.7.0.0/24", .subnet6 = "fd00:7::/64"};
+	model_choose_gateways(&spec);
+	assert_string_equal(spec.gateway, "10.7.0.1");
+	assert_string_equal(spec.gateway6, "fd00:7::1");
+
+	struct network_spec kept = {.subnet = "10.7.0.0/24", .aux = "a=10.7.0.1,b=10.7.0.2"};
+	model_choose_gateways(&kept);
+	assert_string_equal(kept.gateway, "10.7.0.3");
+
+	struct network_spec given = {.subnet = "10.7.0.0/24", .gateway = "10.7.0.9"};
+	model_choose_gateways(&given);
+	assert_string_equal(given.gateway, "10.7.0.9");
+
+	struct network_spec none[] = {
+		{.subnet = "10.7.0.0/24", .no_gateway = true},
+		{.subnet = "10.7.0.0/24", .ip_range = "10.7.0.128/25"},
+		{.subnet = ""},
+	};
+	for (size_t i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		model_choose_gateways(&none[i]);
+		assert_string_equal(none[i].gateway, "");
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_gateways_chosen),
 		cmocka_unit_test(test_names),
 		cmocka_unit_test(test_cidr_parse),
 		cmocka_unit_test(test_cidr_overlap),
