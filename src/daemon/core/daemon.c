@@ -151,6 +151,8 @@ static void on_doubt_timer(void *arg)
 	service_lock(d);
 	if (link_is_ready(d->link) && link_take_doubt(d->link))
 		daemon_link_ops.ready(d);
+	else if (link_is_ready(d->link))
+		trunk_mend(d);
 	service_unlock(d);
 }
 

@@ -21,7 +21,8 @@ struct network {
 	TAILQ_ENTRY(network) entry;
 	struct network_info info;
 	enum store_state state;
-	bool trunk; // The switch has it.
+	bool trunk;	   // The switch has it.
+	bool trunk_broken; // The switch has lost it.
 	// Its queues, kept for the next switch; none where an earlier ringwayd gave them away.
 	int trunk_fds[WIRE_QUEUES_MAX];
 	uint32_t trunk_queues;

@@ -25,7 +25,7 @@ void kernel_open(struct daemon *d, const struct daemon_config *config);
 int kernel_start(struct daemon *d, struct rwy_err *err);
 // Lets go; `end`: removes everything of this instance from the kernel.
 void kernel_close(struct daemon *d, bool end);
-// Compares with the kernel, and makes anew or removes what differs. Every few seconds.
+// Compares with the kernel, and makes anew or removes what differs. Every few seconds, where there is a host's layer.
 void kernel_reconcile(struct daemon *d);
 
 // kernel.c
@@ -63,6 +63,10 @@ int trunk_give(struct daemon *d, struct network *network, struct rwy_err *err);
 bool trunk_is_wanted(const struct daemon *d, const struct network *network);
 void trunk_fill(const struct network *network, struct wire_port *ret);
 void trunk_close(struct network *network);
+// The switch says that this TAP, if the id is a trunk's, is gone. False: it is none's. trunk_mend() opens it anew, when
+// no request is under way.
+bool trunk_note_broken(struct daemon *d, uint32_t id);
+void trunk_mend(struct daemon *d);
 // Tells the switch, and the kernel, who is where. A port that is of no interest to them is no error.
 int station_add(struct daemon *d, const struct port *port, struct rwy_err *err);
 void station_remove(struct daemon *d, const struct port *port);

@@ -120,73 +120,84 @@ static int repair(struct daemon *d, struct port *port, struct rwy_err *err)
 	return kernel_make(d, port, err); // Not yet moved by whoever asked for it.
 }
 
-static bool check_port(struct daemon *d, struct port *port)
+// Whether something was made anew.
+static bool check_port(struct daemon *d, struct port *port, bool there)
 {
 	struct rwy_err err = {0};
-	if (!d->host) {
-		set_reason(port, d->host_reason);
-		return false;
-	}
-	if (host_port_exists(d->host, port->info.id)) {
-		set_reason(port, "");
-		return false;
-	}
-	if (repair(d, port, &err)) {
+	if (!there && repair(d, port, &err)) {
 		set_reason(port, err.msg);
 		return false;
 	}
-	log_info("port '%s' was gone from the kernel: made anew", port->info.spec.name);
+	if (!there)
+		log_info("port '%s' was gone from the kernel: made anew", port->info.spec.name);
 	set_reason(port, "");
-	return true;
+	return !there;
 }
 
-// Of the ids that are really there, those that the store does not have are removed.
 static void remove_unknown(
 	struct daemon *d,
-	int (*list)(struct host *, uint32_t **, size_t *, struct rwy_err *),
-	bool (*known)(struct daemon *, uint32_t),
+	uint32_t id,
 	int (*take)(struct host *, uint32_t, struct rwy_err *)
 )
 {
 	struct rwy_err err = {0};
-	uint32_t *ids = NULL;
-	size_t count = 0;
-	int r = list(d->host, &ids, &count, &err);
-	for (size_t i = 0; !r && i < count; i++)
-		if (!known(d, ids[i]) && take(d->host, ids[i], &err))
-			log_err(&err, "cannot remove what the kernel has and the store has not");
-	if (r)
-		log_err(&err, "cannot compare the kernel with the store");
-	free(ids);
+	if (take(d->host, id, &err))
+		log_err(&err, "cannot remove what the kernel has and the store has not");
 }
 
-static bool has_port(struct daemon *d, uint32_t id)
+// Goes through both at once: they are in order of id. Whether something was made anew.
+static bool compare_ports(struct daemon *d, const uint32_t *ids, size_t count)
 {
-	const struct port *port = daemon_find_port_id(d, id);
-	return port && port_is_kernel(port);
+	struct port *port;
+	size_t at = 0;
+	bool changed = false;
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		if (!port_is_kernel(port))
+			continue;
+		while (at < count && ids[at] < port->info.id)
+			remove_unknown(d, ids[at++], host_port_remove);
+		bool known = at < count && ids[at] == port->info.id;
+		bool there = known && host_port_exists(d->host, port->info.id);
+		at += known;
+		if (port->state == STORE_READY)
+			changed = check_port(d, port, there) || changed;
+	}
+	while (at < count)
+		remove_unknown(d, ids[at++], host_port_remove);
+	return changed;
 }
 
-static bool has_network(struct daemon *d, uint32_t id)
+static void compare_networks(struct daemon *d, const uint32_t *ids, size_t count)
 {
 	const struct network *network;
-	TAILQ_FOREACH (network, &d->networks, entry)
-		if (network->info.id == id)
-			return true;
-	return false;
+	size_t at = 0;
+	TAILQ_FOREACH (network, &d->networks, entry) {
+		while (at < count && ids[at] < network->info.id)
+			remove_unknown(d, ids[at++], host_network_remove);
+		at += at < count && ids[at] == network->info.id;
+	}
+	while (at < count)
+		remove_unknown(d, ids[at++], host_network_remove);
 }
 
 void kernel_reconcile(struct daemon *d)
 {
-	struct port *port;
-	bool changed = false;
-	if (d->host) {
-		remove_unknown(d, host_list_ports, has_port, host_port_remove);
-		remove_unknown(d, host_list_networks, has_network, host_network_remove);
-	}
-	TAILQ_FOREACH (port, &d->ports, entry)
-		if (port_is_kernel(port) && port->state == STORE_READY)
-			changed = check_port(d, port) || changed;
 	struct rwy_err err = {0};
+	uint32_t *ids = NULL;
+	size_t count = 0;
+	bool changed = false;
+	int r = host_list_ports(d->host, &ids, &count, &err);
+	if (!r)
+		changed = compare_ports(d, ids, count);
+	free(ids);
+	ids = NULL;
+	if (!r)
+		r = host_list_networks(d->host, &ids, &count, &err);
+	if (!r)
+		compare_networks(d, ids, count);
+	free(ids);
+	if (r)
+		log_err(&err, "cannot compare the kernel with the store");
 	if (changed && publish_apply(d, &err))
 		log_err(&err, "cannot set the firewall");
 }
@@ -234,14 +245,18 @@ static void refresh(struct daemon *d)
 int kernel_start(struct daemon *d, struct rwy_err *err)
 {
 	struct rwy_err why = {0};
-	if (d->host)
-		refresh(d);
+	struct port *port;
+	if (!d->host) {
+		TAILQ_FOREACH (port, &d->ports, entry)
+			if (port_is_kernel(port))
+				set_reason(port, d->host_reason);
+		return 0;
+	}
+	refresh(d);
 	kernel_reconcile(d);
 	publish_resume(d);
 	if (publish_apply(d, &why))
 		log_err(&why, "cannot set the firewall");
-	if (!d->host)
-		return 0;
 	d->kernel_timer = loop_add_timer(d->loop, KERNEL_CHECK_MS, KERNEL_CHECK_MS, on_check, d);
 	d->firewall_timer =
 		loop_add_timer(d->loop, FIREWALL_CHECK_MS, FIREWALL_CHECK_MS, on_firewall_check, d);

@@ -5,21 +5,25 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/nsfs.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 
 // What cannot be opened, in the words of whoever asked: a process's namespace was asked for by its number.
 static int cannot_open(const char *path, int code, struct rwy_err *err)
 {
-	unsigned int pid = 0;
-	int used = 0;
-	(void)sscanf(path, "/proc/%u/ns/net%n", &pid, &used); // No match leaves used at 0.
-	if (used && !path[used] && (code == ENOENT || code == ESRCH)) {
-		err_set(err, -ENOENT, "there is no process %u", pid);
+	static const char begin[] = "/proc/";
+	static const char end[] = "/ns/net";
+	bool in_proc = strncmp(path, begin, strlen(begin)) == 0;
+	const char *pid = in_proc ? path + strlen(begin) : "";
+	size_t digits = strspn(pid, "0123456789");
+	if (digits && strcmp(pid + digits, end) == 0 && (code == ENOENT || code == ESRCH)) {
+		err_set(err, -ENOENT, "there is no process %.*s", (int)digits, pid);
 		return err_hint(err, "give the id of a process that runs in the namespace");
 	}
 	return err_set(
@@ -29,10 +33,17 @@ static int cannot_open(const char *path, int code, struct rwy_err *err)
 
 int namespace_open(const char *path, int *ret_fd, struct rwy_err *err)
 {
-	_cleanup_close_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	if (fd < 0)
+	struct statfs fs;
+	char own[32];
+	// Looked at before it is opened: an open of what else a path may lead to can have effects.
+	_cleanup_close_ int place = open(path, O_PATH | O_CLOEXEC);
+	if (place < 0)
 		return cannot_open(path, errno, err);
-	if (ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
+	_cleanup_close_ int fd = -1;
+	(void)snprintf(own, sizeof(own), "/proc/self/fd/%d", place); // It fits.
+	if (fstatfs(place, &fs) == 0 && fs.f_type == NSFS_MAGIC)
+		fd = open(own, O_RDONLY | O_CLOEXEC);
+	if (fd < 0 || ioctl(fd, NS_GET_NSTYPE) != CLONE_NEWNET) {
 		err_set(err, -EINVAL, "'%s' is no network namespace", path);
 		return err_hint(err, "give a process id or a path like /run/netns/NAME");
 	}

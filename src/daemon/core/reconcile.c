@@ -185,6 +185,8 @@ static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set
 		}
 		note_state(d, from->port, from->state);
 		note_trunk(d, from->port, true);
+		if (from->kind == WIRE_PORT_TAP && from->state == WIRE_PORT_QUARANTINED)
+			(void)trunk_note_broken(d, from->port); // Of a network that is gone: fine.
 	}
 	return 0;
 }
@@ -298,7 +300,7 @@ static int reconcile(struct daemon *d, struct rwy_err *err)
 	struct network *network;
 	struct port *port;
 	TAILQ_FOREACH (network, &d->networks, entry)
-		network->trunk = false; // Until the switch says that it has it.
+		network->trunk = network->trunk_broken = false; // Until the switch says so.
 	int r = fetch_have(d, &have, err);
 	if (r)
 		return r;
@@ -336,6 +338,7 @@ static void on_ready(void *arg)
 	(void)link_take_doubt(d->link); // This is what it asks for.
 	if (reconcile(d, &err))
 		log_err(&err, "cannot bring the switch in line");
+	trunk_mend(d);
 	station_sync(d);
 	ether_resume(d);
 	ensure_own(d);
@@ -353,7 +356,7 @@ static void on_down(void *arg)
 	accept_enable(d, false);
 	(void)loop_set_timer(d->doubt_timer, 0, 0);
 	TAILQ_FOREACH (network, &d->networks, entry)
-		network->trunk = false;
+		network->trunk = network->trunk_broken = false;
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		if (port_is_kernel(port))
 			continue; // Its state is the kernel's.
@@ -366,6 +369,8 @@ static void on_port_event(void *arg, const struct wire_port_event *event)
 {
 	struct daemon *d = arg;
 	struct port *port = daemon_find_port_id(d, event->port);
+	if (event->state == WIRE_PORT_QUARANTINED && trunk_note_broken(d, event->port))
+		return;
 	if (!port || event->state >= WIRE_PORT_STATE_COUNT)
 		return; // Removed since.
 	if (event->state == WIRE_PORT_QUARANTINED)

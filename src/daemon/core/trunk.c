@@ -182,6 +182,34 @@ int trunk_ensure(struct daemon *d, struct network *network, struct rwy_err *err)
 	return r ? err_prefix(err, "cannot join the kernel's ports with the switch's: ") : 0;
 }
 
+bool trunk_note_broken(struct daemon *d, uint32_t id)
+{
+	struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry) {
+		if (WIRE_TRUNK_ID(network->info.id) != id)
+			continue;
+		network->trunk_broken = true;
+		return true;
+	}
+	return false;
+}
+
+void trunk_mend(struct daemon *d)
+{
+	struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry) {
+		struct rwy_err err = {0};
+		if (!network->trunk_broken)
+			continue;
+		log_warn("network '%s' has lost its trunk: opened anew", network->info.spec.name);
+		(void)reconcile_del(d, WIRE_PORT_DEL, WIRE_TRUNK_ID(network->info.id), NULL);
+		trunk_close(network);
+		network->trunk = network->trunk_broken = false;
+		if (trunk_ensure(d, network, &err))
+			log_err(&err, "network '%s'", network->info.spec.name);
+	}
+}
+
 // Removes from the kernel whom an earlier ringwayd answered for.
 static void keep_in_host(struct daemon *d, const struct network *network)
 {

@@ -184,6 +184,13 @@ int port_find_peer(
 int counters_clear(struct host *host, uint32_t slot, struct rwy_err *err);
 
 // tap.c
+#define TRUNK_MTU_MAX 65521 // The kernel's, of a TAP: an Ethernet header is counted.
+
+static inline uint32_t trunk_mtu(uint32_t network_mtu)
+{
+	return network_mtu < TRUNK_MTU_MAX ? network_mtu : TRUNK_MTU_MAX;
+}
+
 
 void trunk_name(char ret_name[IFNAMSIZ], uint32_t network);
 

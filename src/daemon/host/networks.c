@@ -109,7 +109,7 @@ static int set_trunk_mtu(struct host *host, uint32_t id, uint32_t mtu, struct rw
 	int r = links_get_by_name(host->own, name, &link, err);
 	if (r)
 		return r == -ENODEV ? 0 : r;
-	r = links_set_mtu(host->own, link, mtu, err);
+	r = links_set_mtu(host->own, link, trunk_mtu(mtu), err);
 	rtnl_link_put(link);
 	return r;
 }

@@ -199,7 +199,7 @@ int host_trunk_open(
 		return r;
 	trunk_name(trunk.name, network);
 	trunk.ifindex = MAPS_TAP_IFINDEX + (uint32_t)slot;
-	trunk.mtu = entry.mtu;
+	trunk.mtu = trunk_mtu(entry.mtu);
 	memset(fds, -1, sizeof(fds));
 	r = open_queues(host, &trunk, queues, fds, &offloads, err);
 	entry.tap = trunk.ifindex;

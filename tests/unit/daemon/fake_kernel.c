@@ -207,12 +207,20 @@ const char *host_drop_text(unsigned int reason)
 	return texts[reason];
 }
 
+static int compare_id(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a;
+	uint32_t y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
 int host_list_ports(struct host *host, uint32_t **ret_ids, size_t *ret_count, struct rwy_err *err)
 {
 	*ret_ids = calloc(FAKE_KERNEL_ROWS, sizeof(**ret_ids));
 	*ret_count = fake_kernel.port_count;
 	for (size_t i = 0; i < fake_kernel.port_count; i++)
 		(*ret_ids)[i] = fake_kernel.ports[i].port.id;
+	qsort(*ret_ids, *ret_count, sizeof(**ret_ids), compare_id);
 	return 0;
 }
 
@@ -227,6 +235,7 @@ int host_list_networks(
 	*ret_count = fake_kernel.network_count;
 	for (size_t i = 0; i < fake_kernel.network_count; i++)
 		(*ret_ids)[i] = fake_kernel.networks[i].id;
+	qsort(*ret_ids, *ret_count, sizeof(**ret_ids), compare_id);
 	return 0;
 }
 

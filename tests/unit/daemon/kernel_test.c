@@ -225,6 +225,29 @@ static void test_trunk_joins_both(void **state)
 	assert_false(rig_ask_switch(trunk, &stats));
 }
 
+// Told in the middle of a request, and mended after it.
+static void test_lost_trunk_is_opened_anew(void **state)
+{
+	struct rwy_err err = {0};
+	const struct network_spec network = {.name = "n"};
+	const struct port_spec vhost = rig_port("v", "vhost", "");
+	struct port_spec kernel = rig_port("k", "kernel", "");
+	struct port_spec bad = rig_port("bad", "kernel", "");
+	uint32_t trunk = WIRE_TRUNK_ID(rig_add_network(&network));
+	(void)rig_add_port(&kernel);
+	(void)rig_add_port(&vhost);
+	bad.mac[0] = 2;
+	bad.mac[5] = 0xdd;
+	(void)rig_add_port(&bad);
+	assert_int_equal(service_port_remove(instance, "bad", &err), 0);
+	while (fake_kernel.trunks_opened < 2)
+		rig_pause(); // Never: the test's time is up.
+	rig_await_stations(trunk, 1);
+	struct wire_port_stats stats;
+	assert_true(rig_ask_switch(trunk, &stats));
+	assert_int_equal(stats.state, WIRE_PORT_RUNNING);
+}
+
 // What was not told to this ringwayd's switch, because it is of another epoch, is swept.
 static void test_stations_are_swept(void **state)
 {
@@ -435,6 +458,7 @@ int main(void)
 		TEST(test_internal_has_no_route),
 		TEST(test_ports_are_undone),
 		TEST(test_trunk_joins_both),
+		TEST(test_lost_trunk_is_opened_anew),
 		TEST(test_stations_are_swept),
 		TEST(test_kernel_is_compared),
 		TEST(test_sandbox_gets_it_back),
