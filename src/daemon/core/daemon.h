@@ -36,9 +36,10 @@ struct port {
 	enum store_state state;
 	struct port_publish *published; // In order of place; NULL: none.
 	size_t published_count;
-	int netns_fd;  // kernel, while it is being made: where its interface goes; -1: nowhere.
-	bool attached; // ether: the uplinks know it.
-	int listener;  // -1 for a port that connects.
+	bool unreserved; // They are not held on the host: somebody else had one at start.
+	int netns_fd;	 // kernel, while it is being made: where its interface goes; -1: nowhere.
+	bool attached;	 // ether: the uplinks know it.
+	int listener;	 // -1 for a port that connects.
 	uint64_t accept_at_ms; // The listener rests until then; 0: it is watched.
 	bool refusal_logged;   // Since the last connection that was taken.
 	uint64_t connect_delay_ms;

@@ -94,4 +94,5 @@ void ether_resume(struct daemon *d);
 int publish_apply(struct daemon *d, struct rwy_err *err);
 // Reserves what the store has, at start.
 void publish_resume(struct daemon *d);
+void publish_retry(struct daemon *d); // What somebody else had then. Every few seconds.
 void publish_forget(struct daemon *d, struct port *port); // Before the port goes.

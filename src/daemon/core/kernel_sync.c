@@ -221,6 +221,7 @@ static void on_firewall_check(void *arg)
 	else if (r < 0 && !d->firewall_failed)
 		log_err(&err, "cannot check the firewall");
 	d->firewall_failed = r < 0;
+	publish_retry(d);
 	service_unlock(d);
 }
 

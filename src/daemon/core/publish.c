@@ -119,8 +119,20 @@ void publish_resume(struct daemon *d)
 		return;
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		struct rwy_err err = {0};
-		if (port->published_count && reserve(d, port, true, &err))
+		port->unreserved = port->published_count && reserve(d, port, true, &err);
+		if (port->unreserved)
 			log_err(&err, "port '%s'", port->info.spec.name);
+	}
+}
+
+void publish_retry(struct daemon *d)
+{
+	struct port *port;
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		if (!d->firewall || !port->unreserved || reserve(d, port, true, NULL))
+			continue;
+		port->unreserved = false;
+		log_info("port '%s' has its ports of the host again", port->info.spec.name);
 	}
 }
 
@@ -132,6 +144,7 @@ void publish_forget(struct daemon *d, struct port *port)
 		return;
 	firewall_release(d->firewall, port->info.id);
 	port->published_count = 0;
+	port->unreserved = false;
 	if (publish_apply(d, &err))
 		log_err(&err, "the firewall keeps rules of port '%s'", port->info.spec.name);
 }
@@ -220,14 +233,15 @@ static int replace(
 	if (!r)
 		r = publish_apply(d, err);
 	if (!r) {
+		port->unreserved = false;
 		free(before);
 		return 0;
 	}
 	firewall_release(d->firewall, port->info.id);
 	port->published = before;
 	port->published_count = before_count;
-	// As it was: what fails now is what the next start finds.
-	(void)reserve(d, port, true, NULL);
+	// As it was: what fails now is tried again.
+	port->unreserved = before_count && reserve(d, port, true, NULL);
 	(void)store_port_set_published(d->store, port->info.id, before, before_count, NULL);
 	(void)publish_apply(d, NULL);
 	free(list);

@@ -191,7 +191,6 @@ static inline uint32_t trunk_mtu(uint32_t network_mtu)
 	return network_mtu < TRUNK_MTU_MAX ? network_mtu : TRUNK_MTU_MAX;
 }
 
-
 void trunk_name(char ret_name[IFNAMSIZ], uint32_t network);
 
 // stations.c

@@ -184,7 +184,13 @@ static int check_values(struct network_spec *spec, struct rwy_err *err)
 		r = check_aux(spec, err);
 	if (!r)
 		r = check_mtu(spec, err);
-	return r ? r : model_check_vlan(spec->vlan, err);
+	if (!r)
+		r = model_check_vlan(spec->vlan, err);
+	if (!r && spec->vlan && !spec->uplink[0]) {
+		err_set(err, -EINVAL, "VLAN %u needs an uplink to be on", spec->vlan);
+		return err_hint(err, "give the uplink's device too");
+	}
+	return r;
 }
 
 int model_check_network(struct network_spec *spec, struct rwy_err *err)

@@ -161,7 +161,7 @@ static void test_fields_of_networks(void **state)
 {
 	static const char body[] =
 		"{\"name\":\"six\",\"subnet\":\"FD00::/64\",\"gateway\":\"fd00::1\",\"internal\":true,"
-		"\"proxy_neighbors\":true,\"gateway_port\":false,\"vlan\":7,\"ip_range\":\"fd00::/80\","
+		"\"proxy_neighbors\":true,\"gateway_port\":false,\"ip_range\":\"fd00::/80\","
 		"\"aux\":{\"a\":\"fd00::9\",\"b\":\"fd00::a\"}}";
 	static const char *const parts[] = {
 		"\"subnet6\":\"fd00::/64\"",
@@ -169,7 +169,6 @@ static void test_fields_of_networks(void **state)
 		"\"internal\":true",
 		"\"proxy_neighbors\":true",
 		"\"gateway_port\":false",
-		"\"vlan\":7",
 		"\"ip_range\":\"fd00::/80\"",
 		"\"aux\":{\"a\":\"fd00::9\",\"b\":\"fd00::a\"}",
 	};

@@ -163,6 +163,9 @@ static void test_network_families(void **state)
 	SET_TEXT(spec.ip_range, "10.0.0.128/25");
 	SET_TEXT(spec.aux, "router=10.0.0.9,other=fd00::9");
 	spec.vlan = 4094;
+	assert_int_equal(model_check_network(&spec, &err), -EINVAL);
+	assert_non_null(strstr(err.msg, "VLAN 4094 needs an uplink"));
+	SET_TEXT(spec.uplink, "eth1");
 	assert_int_equal(model_check_network(&spec, &err), 0);
 	assert_string_equal(spec.subnet, "10.0.0.0/24");
 	assert_string_equal(spec.subnet6, "fd00::/64");

@@ -155,6 +155,18 @@ static void test_publish(void **state)
 	assert_int_equal(fake_kernel.reserved, 2);
 	assert_int_equal(fake_kernel.publish_count, 2);
 	assert_int_equal(fake_kernel.publishes[1].bound, 32768);
+	fake_kernel.taken =
+		8080; // By somebody else, while ringwayd was away: it waits for its turn.
+	rig_restart(false);
+	assert_int_equal(fake_kernel.reserved, 0);
+	assert_int_equal(fake_kernel.publish_count, 2);
+	publish_retry(instance);
+	assert_int_equal(fake_kernel.reserved, 0);
+	fake_kernel.taken = 0;
+	publish_retry(instance);
+	assert_int_equal(fake_kernel.reserved, 2);
+	publish_retry(instance);
+	assert_int_equal(fake_kernel.reserved, 2);
 	assert_int_equal(service_port_publish(instance, id, NULL, 0, &err), 0);
 	assert_int_equal(service_port_published(instance, id, got, 4), 0);
 	assert_int_equal(fake_kernel.publish_count + fake_kernel.reserved, 0);
