@@ -28,6 +28,7 @@ const char *const capture_kind_names[CAPTURE_KIND_COUNT] = {
 	"fragment",
 	"reassembled",
 	"unsummed",
+	"unfinished",
 	"unchecked",
 	"other",
 };
@@ -191,6 +192,15 @@ static bool check_fragment(const struct check *c, const struct packet *p)
 	return check_sum(c, p, d->sum, d->total, d->stored_udp);
 }
 
+// virtio 1.1, 5.1.6.2, and Linux: the field holds the sum of the pseudo header, not inverted.
+static bool is_unfinished(const struct packet *p)
+{
+	if (p->proto != PROTO_TCP && p->proto != PROTO_UDP)
+		return false;
+	uint32_t stored = get16(p->data + (p->proto == PROTO_TCP ? 16 : 6));
+	return stored == fold(pseudo(p->version, p->proto, p->addresses, p->size));
+}
+
 static bool check_packet(const struct check *c, const struct packet *p)
 {
 	if (p->is_fragment)
@@ -199,6 +209,8 @@ static bool check_packet(const struct check *c, const struct packet *p)
 		return count(c, CAPTURE_UNCHECKED);
 	if (!check_lengths(c, p))
 		return false;
+	if (c->capture->takes_unfinished && is_unfinished(p))
+		return count(c, CAPTURE_UNFINISHED);
 	uint16_t udp = p->proto == PROTO_UDP ? (uint16_t)get16(p->data + 6) : 0;
 	return check_sum(c, p, add(0, p->data, p->size), p->size, udp);
 }

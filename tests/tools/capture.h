@@ -21,8 +21,9 @@ enum capture_kind {
 	CAPTURE_FRAGMENT,
 	CAPTURE_REASSEMBLED, // Datagrams of which all fragments came.
 	CAPTURE_UNSUMMED,    // UDP over IPv4 that has no checksum.
-	CAPTURE_UNCHECKED,   // IP with something else in it, or behind a routing header.
-	CAPTURE_OTHER,	     // Not IP, not ARP.
+	CAPTURE_UNFINISHED, // TCP and UDP whose checksum is left to a device: the pseudo header's sum.
+	CAPTURE_UNCHECKED, // IP with something else in it, or behind a routing header.
+	CAPTURE_OTHER,	   // Not IP, not ARP.
 	CAPTURE_KIND_COUNT
 };
 
@@ -41,6 +42,7 @@ struct capture_datagram {
 };
 
 struct capture {
+	bool takes_unfinished; // Set by the caller: unfinished checksums are not wrong.
 	uint64_t frames;
 	uint64_t kinds[CAPTURE_KIND_COUNT];
 	uint64_t wrong;

@@ -104,9 +104,17 @@ static void test_requests_are_wrong(void **state)
 		struct recipe r = {.version = 4, .udp = udp, .payload = 100};
 		struct made *made = maker_make(&r);
 		assert_false(check(made->data, made->size));
+		capture.takes_unfinished = true;
+		assert_true(check(made->data, made->size));
+		made->data[made->l4 + (udp ? 7 : 17)] ^= 1;
+		assert_false(check(made->data, made->size));
+		complete(made);
+		assert_true(check(made->data, made->size));
+		capture.takes_unfinished = false;
 		maker_free(made);
 	}
-	assert_int_equal(capture.wrong, 2);
+	assert_int_equal(capture.kinds[CAPTURE_UNFINISHED], 2);
+	assert_int_equal(capture.wrong, 4);
 }
 
 static void test_cut_frames(void **state)

@@ -27,7 +27,9 @@ static const char usage[] =
 	"  --from MAC      only frames from this address\n"
 	"  --not-from MAC  all frames but those from this address: a capture at the sender itself sees frames\n"
 	"                  whose checksums its device is still to make\n"
-	"  --min N         fail if fewer frames were checked (1)\n";
+	"  --unfinished    checksums may also be unfinished: the pseudo header's sum, as a host sees frames whose\n"
+	"                  checksums are left to a device\n"
+	"  --min N          fail if fewer frames were checked (1)\n";
 
 struct header {
 	uint32_t magic;
@@ -41,7 +43,7 @@ struct record {
 
 struct options {
 	const char *path;
-	bool has_from, has_not_from;
+	bool has_from, has_not_from, unfinished;
 	uint8_t from[MAC_SIZE], not_from[MAC_SIZE];
 	uint64_t min;
 };
@@ -145,6 +147,7 @@ static int check_all(struct reader *reader, const struct options *o)
 {
 	static struct capture capture;
 	int r = open_capture(reader, o->path);
+	capture.takes_unfinished = o->unfinished;
 
 	if (r)
 		return r;
@@ -172,7 +175,11 @@ static bool parse_option(int letter, const char *value, struct options *o)
 	case 'n':
 		o->has_not_from = true;
 		return mac_parse(value, o->not_from) == 0;
+	case 'u':
+		o->unfinished = true;
+		return true;
 	case 'm':
+
 		o->min = strtoull(value, &end, 10);
 		return end != value && !*end && *value != '-';
 	default:
@@ -185,6 +192,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {
 		{"from", required_argument, NULL, 'f'},
 		{"not-from", required_argument, NULL, 'n'},
+		{"unfinished", no_argument, NULL, 'u'},
 		{"min", required_argument, NULL, 'm'},
 		{0},
 	};

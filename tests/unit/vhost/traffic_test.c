@@ -4,6 +4,7 @@
 #include "tests/lib/unit.h"
 #include "tests/unit/vhost/rig.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define FRAMES 2000
@@ -311,6 +312,61 @@ static void test_requests_travel(void **state)
 	}
 }
 
+static void expect_in_place(struct rig *rig, uint32_t size, uint32_t number)
+{
+	struct frame_offload offload;
+	const uint8_t *got;
+	uint8_t expected[4000];
+
+	fill_frame(expected, size, number);
+	assert_int_equal(front_receive_place(rig->front, 0, &offload, &got), size);
+	assert_memory_equal(got, expected, size);
+	assert_int_equal(offload.flags, 0);
+}
+
+static void loop_in_place(uint64_t features)
+{
+	static struct frame_burst burst;
+	const struct front_config config = {
+		.features = features, .frame_size_max = 4000, .ring_size = 16};
+	struct frame_offload offload;
+	const uint8_t *got;
+	uint8_t *place;
+	struct rig rig;
+
+	rig_init(&rig, RIG_CONFIG, &config);
+	rig_start(&rig);
+	for (uint32_t i = 0; i < 100; i++) {
+		for (uint32_t j = 0; j < 3; j++) {
+			// Every seventh is larger than a receive buffer.
+			uint32_t size = (i * 3 + j) % 7 ? 60 + i : 3000;
+			assert_int_equal(front_send_place(rig.front, 0, &place), 0);
+			fill_frame(place, size, i * 3 + j);
+			assert_int_equal(front_send_placed(rig.front, 0, NULL, size), 0);
+		}
+		forward(&rig, &rig, &burst);
+		for (uint32_t j = 0; j < 3; j++) {
+			if ((i * 3 + j) % 7)
+				expect_in_place(&rig, 60 + i, i * 3 + j);
+			else
+				assert_int_equal(
+					front_receive_place(rig.front, 0, &offload, &got), -EMSGSIZE
+				);
+		}
+		assert_int_equal(front_receive_place(rig.front, 0, &offload, &got), 0);
+		assert_int_equal(front_in_flight(rig.front, 0), 0);
+	}
+	assert_int_equal(front_stop(rig.front), 0);
+	rig_fini(&rig);
+}
+
+// The front end's frames without a copy, more than its rings have entries.
+static void test_in_place(void **state)
+{
+	for (size_t i = 0; i < FORMS; i++)
+		loop_in_place(forms[i]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -323,6 +379,7 @@ int main(void)
 		cmocka_unit_test(test_calls_only_when_wanted),
 		cmocka_unit_test(test_goes_on_after_a_stop),
 		cmocka_unit_test(test_requests_travel),
+		cmocka_unit_test(test_in_place),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
