@@ -7,6 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#define HEADER_SIZE 12
+
 // A table of `count` regions as announced, `described` of them there, with as many descriptors.
 static int send_table(
 	struct play *play,
@@ -188,6 +190,47 @@ static int play_shrunk_buffers(struct play *play)
 	return shrink(play, 1);
 }
 
+// A place of a transmit buffer in the front end's first region, with the rings.
+static const struct front_buffer *first_region_buffer(const struct front *front)
+{
+	const struct front_region *region = &front->region[0];
+	const struct front_queue *queue = &front->queue[1];
+
+	for (uint32_t i = 0; i < queue->slots; i++)
+		if (queue->buffer[i].gpa - region->gpa < region->size)
+			return &queue->buffer[i];
+	return NULL;
+}
+
+// What a frame is judged by is there; what lies behind that is gone before anybody looks.
+static int play_shrunk_payload(struct play *play)
+{
+	struct front_config config = {.layout = FRONT_APART, .regions = 2};
+	int r = play_start(play, &config);
+	const struct front_buffer *buffer = r ? NULL : first_region_buffer(play->front);
+
+	if (!buffer)
+		return r ? r : -ENOENT;
+	const struct front_region *gone = &play->front->region[1];
+	memset(buffer->addr, 0, HEADER_SIZE + FRAME_HEAD_SIZE);
+	memset(buffer->addr + HEADER_SIZE, 0xff, sizeof(play->mac)); // To everybody.
+	memcpy(buffer->addr + HEADER_SIZE + sizeof(play->mac), play->mac, sizeof(play->mac));
+	play_put(
+		play,
+		0,
+		&(struct front_desc){
+			.addr = buffer->gpa,
+			.size = HEADER_SIZE + FRAME_HEAD_SIZE,
+			.flags = FRONT_DESC_NEXT,
+			.next = 1,
+		}
+	);
+	play_put(play, 1, &(struct front_desc){.addr = gone->gpa, .size = 1000});
+	if (ftruncate(gone->fd, 0))
+		return -errno;
+	return play_spring(play, 2);
+}
+
 static int play_punched(struct play *play)
 {
 	int r = start_regions(play, 2, false);
@@ -219,6 +262,7 @@ const struct hostile_case memory_cases[] = {
 	{"ring-removed", "removes the memory that its rings lie in", play_ring_removed},
 	{"shrunk-rings", "cuts off the memory that its rings lie in", play_shrunk_rings},
 	{"shrunk-buffers", "cuts off the memory of half of its buffers", play_shrunk_buffers},
+	{"shrunk-payload", "cuts off what lies behind a frame's head", play_shrunk_payload},
 	{"punched", "punches holes into its memory 1,000 times", play_punched},
 	{0},
 };
