@@ -84,8 +84,8 @@ static void touch(struct worker *worker, struct port_queue *queue)
 	worker->touched[worker->touched_count++] = queue;
 }
 
-// What became of a frame that the kernel did not take. False: it takes none now.
-static bool note_refusal(struct worker *worker, struct delivery *delivery, int error)
+// What became of a frame that the kernel did not take.
+static void note_refusal(struct worker *worker, struct delivery *delivery, int error)
 {
 	struct port *source = worker->source;
 	uint64_t *source_drops = source->counters[worker->index].drops;
@@ -95,21 +95,21 @@ static bool note_refusal(struct worker *worker, struct delivery *delivery, int e
 	case -ENOBUFS:
 	case -ENOMEM:
 		delivery->drops[DROP_FULL]++;
-		return false;
+		break;
 	case -EFAULT: // What would be a SIGBUS here, in a copy of the kernel's.
 		count_add(&source_drops[DROP_MEMORY], 1);
 		deliver_report_fault(worker, source, PORT_FAULT_MEMORY);
-		return true;
+		break;
 	case -EBADFD:
 		deliver_report_fault(worker, delivery->to, PORT_FAULT_TAP);
 		delivery->drops[DROP_DOWN]++;
-		return false;
+		break;
 	case -EIO:
 		delivery->drops[DROP_DOWN]++;
-		return false;
+		break;
 	default: // The kernel judges what a frame asks for, too.
 		count_add(&source_drops[DROP_OFFLOAD], 1);
-		return true;
+		break;
 	}
 }
 
@@ -123,17 +123,16 @@ static void write_frames(
 	uint32_t count
 )
 {
+	int results[FRAME_BURST_MAX];
+
+	tap_write(worker, queue, frames, count, results);
 	for (uint32_t i = 0; i < count; i++) {
-		int r = tap_write(worker->tap, queue, frames[i]);
-		if (r == 0) {
-			delivery->frames++;
-			delivery->bytes += frames[i]->size;
-		} else if (!note_refusal(worker, delivery, r)) {
-			// Those behind it share its fate.
-			delivery->drops[r == -EIO || r == -EBADFD ? DROP_DOWN : DROP_FULL] +=
-				count - i - 1;
-			return;
+		if (results[i]) {
+			note_refusal(worker, delivery, results[i]);
+			continue;
 		}
+		delivery->frames++;
+		delivery->bytes += frames[i]->size;
 	}
 }
 

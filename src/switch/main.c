@@ -312,7 +312,11 @@ int main(int argc, char **argv)
 		return 1;
 	}
 	for (uint32_t i = 0; i < sw.worker_count; i++)
-		log_info("ready: worker on CPU %u", sw.workers[i]->core);
+		log_info(
+			"ready: worker on CPU %u%s",
+			sw.workers[i]->core,
+			sw.workers[i]->batch ? "" : ", which writes to TAPs without io_uring"
+		);
 	r = loop_run(sw.loop);
 	if (r)
 		log_error("the event loop failed: %s", strerror(-r));

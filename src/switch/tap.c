@@ -5,6 +5,7 @@
 
 #include "switch/count.h"
 #include "switch/deliver.h"
+#include "switch/tapbatch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -21,11 +22,16 @@
 #define BUFFER_SIZE ((HEADER_AT + ROOM + 63u) & ~63u)
 // UIO_MAXIOV, the most that writev(2) takes.
 #define PIECES_MAX 1024
+// Pieces of each frame in a batch; one that has more is written alone.
+#define BATCH_PIECES (PIECES_MAX / FRAME_BURST_MAX)
+// Frames that a batch is worth its while for.
+#define BATCH_MIN 3
 // Looks at a TAP that had nothing, a second. Each costs a system call, a few hundred nanoseconds of everybody's time.
 #define LOOKS_A_SECOND 250000
 
 struct tap_io {
 	struct iovec piece[PIECES_MAX];
+	uint8_t header[FRAME_BURST_MAX][HEADER_SIZE];
 	uint8_t joined[FRAME_SIZE_MAX];
 	uint8_t buffer[FRAME_BURST_MAX][BUFFER_SIZE] __attribute__((aligned(64)));
 };
@@ -141,21 +147,34 @@ uint32_t tap_take(
 	return taken;
 }
 
-// What lies behind the head in the frame's segments. The last of more pieces than one call takes are joined here.
-static uint32_t add_rest(struct tap_io *io, const struct frame *frame, uint32_t count)
+// Header, head and what lies behind the head in the frame's segments. Where there is no room for all of its pieces, the last ones
+// are joined. Returns how many pieces it is.
+static uint32_t fill_pieces(
+	struct tap_io *io,
+	const struct frame *frame,
+	uint8_t *header,
+	struct iovec *piece,
+	uint32_t max
+)
 {
 	uint32_t skip = frame->head_size;
 	uint32_t left = frame->size - skip;
 	uint32_t joined = 0;
+	uint32_t count = 2;
 
+	memset(header, 0, HEADER_SIZE);
+	memcpy(header, &frame->offload, sizeof(frame->offload));
+	piece[0] = (struct iovec){.iov_base = header, .iov_len = HEADER_SIZE};
+	// writev(2) only reads.
+	piece[1] = (struct iovec){.iov_base = (void *)frame->head, .iov_len = frame->head_size};
 	for (const struct frame_seg *seg = frame->segs; left; seg++) {
 		if (skip >= seg->size) {
 			skip -= seg->size;
 			continue;
 		}
 		uint32_t part = seg->size - skip < left ? seg->size - skip : left;
-		if (count < PIECES_MAX - 1) {
-			io->piece[count++] =
+		if (count < max - 1) {
+			piece[count++] =
 				(struct iovec){.iov_base = seg->addr + skip, .iov_len = part};
 		} else {
 			memcpy(io->joined + joined, seg->addr + skip, part);
@@ -165,22 +184,83 @@ static uint32_t add_rest(struct tap_io *io, const struct frame *frame, uint32_t 
 		skip = 0;
 	}
 	if (joined)
-		io->piece[count++] = (struct iovec){.iov_base = io->joined, .iov_len = joined};
+		piece[count++] = (struct iovec){.iov_base = io->joined, .iov_len = joined};
 	return count;
 }
 
-int tap_write(struct tap_io *io, const struct port_queue *queue, const struct frame *frame)
+static int write_one(struct tap_io *io, int fd, const struct frame *frame)
 {
-	uint8_t header[HEADER_SIZE] = {0};
+	uint32_t count = fill_pieces(io, frame, io->header[0], io->piece, PIECES_MAX);
 	ssize_t written;
 
-	memcpy(header, &frame->offload, sizeof(frame->offload));
-	io->piece[0] = (struct iovec){.iov_base = header, .iov_len = sizeof(header)};
-	// writev(2) only reads.
-	io->piece[1] = (struct iovec){.iov_base = (void *)frame->head, .iov_len = frame->head_size};
-	uint32_t count = add_rest(io, frame, 2);
 	do
-		written = writev(queue->kick_fd, io->piece, (int)count);
+		written = writev(fd, io->piece, (int)count);
 	while (written < 0 && errno == EINTR);
 	return written < 0 ? -errno : 0;
+}
+
+static bool fits_batch(const struct frame *frame)
+{
+	return frame->seg_count <= BATCH_PIECES - 3;
+}
+
+// Frames that all fit a batch.
+static void write_batch(
+	struct worker *worker,
+	int fd,
+	const struct frame *const *frames,
+	uint32_t count,
+	int *ret_results
+)
+{
+	struct tap_io *io = worker->tap;
+
+	for (uint32_t i = 0; i < count; i++) {
+		struct iovec *piece = &io->piece[(size_t)i * BATCH_PIECES];
+		uint32_t pieces = fill_pieces(io, frames[i], io->header[i], piece, BATCH_PIECES);
+		tap_batch_add(worker->batch, fd, piece, pieces);
+	}
+	bool works = tap_batch_run(worker->batch, ret_results);
+	for (uint32_t i = 0; i < count; i++) {
+		// A kernel whose TAPs do not know how not to wait: none of these frames was written.
+		works &= ret_results[i] != -EOPNOTSUPP;
+		if (ret_results[i] == -EOPNOTSUPP)
+			ret_results[i] = write_one(io, fd, frames[i]);
+		else if (ret_results[i] > 0)
+			ret_results[i] = 0;
+	}
+	if (works)
+		return;
+	tap_batch_free(worker->batch);
+	worker->batch = NULL;
+}
+
+void tap_write(
+	struct worker *worker,
+	const struct port_queue *queue,
+	const struct frame *const *frames,
+	uint32_t count,
+	int *ret_results
+)
+{
+	uint32_t done = 0;
+
+	while (done < count) {
+		uint32_t next = done;
+		while (worker->batch && next < count && fits_batch(frames[next]))
+			next++;
+		if (next - done >= BATCH_MIN) {
+			write_batch(
+				worker,
+				queue->kick_fd,
+				frames + done,
+				next - done,
+				ret_results + done
+			);
+			done = next;
+			continue;
+		}
+		ret_results[done] = write_one(worker->tap, queue->kick_fd, frames[done]);
+		done++;
+	}
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames in and out of a queue of a TAP: one read(2) or writev(2) a frame, whose virtio-net header (virtio 1.1, 5.1.6, with
-// num_buffers) carries requests both ways. Runs on a worker. trunk.c has what the control thread does.
+// Frames in and out of a queue of a TAP: one read or write a frame, whose virtio-net header (virtio 1.1, 5.1.6, with
+// num_buffers) carries requests both ways; writes of a burst are one system call where the kernel has io_uring. Runs on a worker. trunk.c has what the control thread does.
 #pragma once
 
 #include "switch/worker.h"
@@ -29,7 +29,13 @@ void tap_wake(const struct port_queue *queue);
 // Whether there is a frame to read, or the TAP is gone.
 bool tap_has_work(const struct port_queue *queue);
 
-// Writes one frame: header, private head, then the rest straight from its segments, so that the kernel's copy is the only
-// one. 0, or a negative errno: -EAGAIN (full), -EFAULT (memory of the frame is gone), -EIO (the TAP is down), -EBADFD (it is
-// gone), others: the kernel does not take this frame.
-int tap_write(struct tap_io *io, const struct port_queue *queue, const struct frame *frame);
+// Writes at most FRAME_BURST_MAX frames in order: header, private head, then the rest straight from its segments, so that the
+// kernel's copy is the only one. ret_results[i]: 0, or a negative errno: -EAGAIN (full), -EFAULT (memory of the frame is gone), -EIO
+// (the TAP is down), -EBADFD (it is gone), others: the kernel does not take this frame.
+void tap_write(
+	struct worker *worker,
+	const struct port_queue *queue,
+	const struct frame *const *frames,
+	uint32_t count,
+	int *ret_results
+);

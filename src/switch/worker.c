@@ -7,6 +7,7 @@
 #include "switch/forward.h"
 #include "switch/poll.h"
 #include "switch/tap.h"
+#include "switch/tapbatch.h"
 
 #include <rte_cycles.h>
 #include <rte_pause.h>
@@ -47,6 +48,7 @@ static int make_parts(struct worker *worker, const struct worker_config *config)
 	if (turns_init(&worker->set, config->quiet_cycles))
 		return -ENOMEM;
 	worker->split = offload_split_new();
+	worker->batch = tap_batch_new();			      // It goes without, too.
 	(void)snprintf(name, sizeof(name), "learn%u", config->index); // It fits.
 	worker->learn_ring = rte_ring_create_elem(
 		name,
@@ -100,6 +102,7 @@ void worker_free(struct worker *worker)
 	turns_fini(&worker->set);
 	offload_split_free(worker->split);
 	tap_io_free(worker->tap);
+	tap_batch_free(worker->batch);
 	rte_ring_free(worker->learn_ring);
 	free(worker);
 }

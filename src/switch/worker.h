@@ -15,6 +15,7 @@
 struct rte_rcu_qsbr;
 struct rte_ring;
 struct stations;
+struct tap_batch;
 struct tap_io;
 
 #define WORKER_LEARN_RING 1024	// Addresses waiting for the control thread; a power of two.
@@ -82,8 +83,9 @@ struct worker {
 	uint64_t next_look;   // TSC.
 	struct turns set;     // The queues that it polls.
 	struct fdb_cache cache;
-	struct port *source; // Whose burst is in the air.
-	struct tap_io *tap;  // NULL as long as there is no TAP. The control thread makes it.
+	struct port *source;	 // Whose burst is in the air.
+	struct tap_io *tap;	 // NULL as long as there is no TAP. The control thread makes it.
+	struct tap_batch *batch; // NULL: frames are written to TAPs one by one.
 	struct frame_burst burst;
 	uint32_t touched_count;
 	struct port_queue *touched[WORKER_TOUCHED_MAX];

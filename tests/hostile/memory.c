@@ -202,7 +202,8 @@ static const struct front_buffer *first_region_buffer(const struct front *front)
 	return NULL;
 }
 
-// What a frame is judged by is there; what lies behind that is gone before anybody looks.
+// What a frame is judged by is there; what lies behind that is gone before anybody looks. It is sent several times at once, to an
+// address that differs from our own in the last byte; where nobody has it, to everybody.
 static int play_shrunk_payload(struct play *play)
 {
 	struct front_config config = {.layout = FRONT_APART, .regions = 2};
@@ -213,7 +214,8 @@ static int play_shrunk_payload(struct play *play)
 		return r ? r : -ENOENT;
 	const struct front_region *gone = &play->front->region[1];
 	memset(buffer->addr, 0, HEADER_SIZE + FRAME_HEAD_SIZE);
-	memset(buffer->addr + HEADER_SIZE, 0xff, sizeof(play->mac)); // To everybody.
+	memcpy(buffer->addr + HEADER_SIZE, play->mac, sizeof(play->mac));
+	buffer->addr[HEADER_SIZE + sizeof(play->mac) - 1] ^= 0x80;
 	memcpy(buffer->addr + HEADER_SIZE + sizeof(play->mac), play->mac, sizeof(play->mac));
 	play_put(
 		play,
@@ -228,7 +230,12 @@ static int play_shrunk_payload(struct play *play)
 	play_put(play, 1, &(struct front_desc){.addr = gone->gpa, .size = 1000});
 	if (ftruncate(gone->fd, 0))
 		return -errno;
-	return play_spring(play, 2);
+	struct front_queue *queue = &play->front->queue[1];
+	for (int i = 0; i < 8; i++)
+		queue->avail->ring[queue->avail_idx++ % queue->size] = 0;
+	__atomic_store_n(&queue->avail->idx, queue->avail_idx, __ATOMIC_RELEASE);
+	front_kick(play->front, 1);
+	return 0;
 }
 
 static int play_punched(struct play *play)

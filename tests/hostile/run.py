@@ -64,6 +64,8 @@ class Switch:
         if tap is not None:  # First, so that it comes first in every broadcast.
             self.ask("port_add", {
                 "port": TRUNK, "network": 1, "name": "tap", "queues": 1, "kind": 1, "learning": False}, [tap])
+            # The hostile port's address but for one bit: what goes there goes to the TAP alone.
+            self.ask("station_add", {"port": TRUNK, "network": 1, "mac": "02:00:00:00:01:82", "epoch": 1})
         for port in range(1, ports + 1):
             self.add_port(port)
             path = os.path.join(directory, f"port{port}")

@@ -265,6 +265,43 @@ static void test_frames_of_all_sizes_both_ways(void **state)
 	assert_int_equal(s->trunk->counters[0].tx_frames, sizeof(sizes) / sizeof(sizes[0]));
 }
 
+// As many as one call writes, and what the kernel does with each is as if it had been one of its own.
+static void test_bursts_go_in_order(void **state)
+{
+	struct scene *s = *state;
+	static uint8_t bytes[FRAME_BURST_MAX][200], got[ROOM];
+	struct frame_seg seg[FRAME_BURST_MAX];
+	struct frame frames[FRAME_BURST_MAX];
+	const struct frame *run[FRAME_BURST_MAX];
+	struct frame_offload offload;
+	bool batches = s->rig->worker->batch;
+
+	for (uint8_t i = 0; i < FRAME_BURST_MAX; i++) {
+		make_frame(bytes[i], mac_k, mac_a, 60 + i, i);
+		seg[i] = (struct frame_seg){bytes[i], 60u + i};
+		frames[i] = (struct frame){
+			.head = bytes[i],
+			.segs = &seg[i],
+			.size = 60u + i,
+			.head_size = 60,
+			.seg_count = 1,
+		};
+		run[i] = &frames[i];
+	}
+	s->rig->worker->source = s->a->port;
+	deliver_run(s->rig->worker, s->trunk, run, FRAME_BURST_MAX);
+	for (int i = 0; i < FRAME_BURST_MAX; i++) {
+		assert_int_equal(get(s, &offload, got), 60 + i);
+		assert_memory_equal(got, bytes[i], 60 + i);
+	}
+	assert_int_equal(s->trunk->counters[0].tx_frames, FRAME_BURST_MAX);
+	assert_int_equal(s->rig->worker->batch != NULL, batches); // It was of use.
+	set_link(false);
+	deliver_run(s->rig->worker, s->trunk, run, FRAME_BURST_MAX);
+	assert_int_equal(s->trunk->counters[0].drops[DROP_DOWN], FRAME_BURST_MAX);
+	set_link(true);
+}
+
 static struct made *make_tcp(const uint8_t *to, const uint8_t *from, uint32_t version)
 {
 	struct recipe recipe = {
@@ -504,6 +541,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_descriptors_of_a_tap_and_others),
 		TEST(test_frames_of_all_sizes_both_ways),
+		TEST(test_bursts_go_in_order),
 		TEST(test_segments_travel_whole_both_ways),
 		TEST(test_lost_memory_is_the_sources_affair),
 		TEST(test_a_link_that_is_down),

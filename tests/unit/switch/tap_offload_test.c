@@ -177,5 +177,7 @@ int main(void)
 		TEST(test_requests_of_the_kernel_are_judged),
 		TEST(test_what_the_kernel_found_right_is_not_passed_on),
 	};
-	return cmocka_run_group_tests(tests, rig_start_eal, NULL);
+	int failed = cmocka_run_group_tests_name("in batches", tests, rig_start_eal, NULL);
+	tap_without_batches = true;
+	return failed + cmocka_run_group_tests_name("one by one", tests, NULL, NULL);
 }

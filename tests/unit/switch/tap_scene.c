@@ -2,6 +2,7 @@
 // The kernel's part is played by hand. One thread.
 #include "tests/unit/switch/tap_scene.h"
 
+#include "switch/tapbatch.h"
 #include "tests/lib/unit.h"
 
 #include <stdlib.h>
@@ -11,6 +12,8 @@
 #define OFFLOADS                                                                        \
 	(WIRE_OFFLOAD_CSUM | WIRE_OFFLOAD_TSO4 | WIRE_OFFLOAD_TSO6 | WIRE_OFFLOAD_ECN | \
 	 WIRE_OFFLOAD_USO)
+
+bool tap_without_batches;
 
 static const uint8_t mac_l[MAC_SIZE] = {2, 0, 0, 0, 1, 2};
 
@@ -31,6 +34,10 @@ static int set_up_with(void **state, uint32_t offloads)
 	s.a->path.rx[0].ring = &s.back;
 	s.a->path.asks = ORACLE_ALL;
 	rig_refill(s.b, RIG_RING);
+	if (tap_without_batches) {
+		tap_batch_free(rig->worker->batch);
+		rig->worker->batch = NULL;
+	}
 	s.trunk = rig_trunk(rig, 1, 2, offloads, s.peer);
 	assert_int_equal(rig_station(rig, s.trunk, mac_k, 1, NULL, NULL), 0);
 	assert_int_equal(rig_station(rig, s.trunk, mac_l, 1, NULL, NULL), 0);

@@ -25,6 +25,9 @@ struct tap_scene {
 	int peer[2];
 };
 
+// Every frame is a call of its own from now on, as where there is no io_uring.
+extern bool tap_without_batches;
+
 // A cmocka set-up. The TAP accepts all requests, or none.
 int tap_set_up(void **state);
 int tap_set_up_plain(void **state);

@@ -215,33 +215,88 @@ static void test_lost_memory_costs_the_source_its_port(void **state)
 	assert_int_equal(munmap(gone, 4096), 0);
 }
 
+// A frame of the test's own, in so many pieces behind its head.
+static void make_pieces(
+	struct frame *frame,
+	struct frame_seg *segs,
+	// NOLINTNEXTLINE(readability-non-const-parameter): the address of segments.
+	uint8_t *bytes,
+	uint32_t size,
+	uint16_t pieces
+)
+{
+	*frame = (struct frame){
+		.head = bytes,
+		.segs = segs,
+		.size = size,
+		.head_size = 14,
+		.seg_count = pieces,
+	};
+	for (uint16_t i = 0; i < pieces; i++)
+		segs[i] = (struct frame_seg){bytes + i, 1};
+	segs[pieces - 1].size = size - pieces + 1u;
+}
+
+// Sound ones, such as need more than their share of a batch, and such whose memory is gone, all in one burst.
+static void test_a_burst_of_all_kinds(void **state)
+{
+	struct tap_scene *s = *state;
+	static uint8_t bytes[FRAME_BURST_MAX][200];
+	static struct frame_seg segs[FRAME_BURST_MAX][100];
+	struct frame frames[FRAME_BURST_MAX];
+	const struct frame *run[FRAME_BURST_MAX];
+	void *gone = mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	assert_ptr_not_equal(gone, MAP_FAILED);
+	for (uint8_t i = 0; i < FRAME_BURST_MAX; i++) {
+		tap_make_plain(bytes[i], mac_k, mac_a, i);
+		make_pieces(&frames[i], segs[i], bytes[i], 200, i % 11 == 5 ? 100 : 1 + i / 2);
+		if (i % 13 == 4)
+			segs[i][frames[i].seg_count - 1].addr = gone;
+		run[i] = &frames[i];
+	}
+	s->rig->worker->source = s->a->port;
+	deliver_run(s->rig->worker, s->trunk, run, FRAME_BURST_MAX);
+	for (int i = 0; i < FRAME_BURST_MAX; i++)
+		if (i % 13 != 4)
+			assert_int_equal(tap_get_tag(s), i);
+	assert_int_equal(tap_get_tag(s), -1);
+	assert_int_equal(tap_drops(s->a->port, DROP_MEMORY), 3);
+	assert_int_equal(s->trunk->counters[0].tx_frames, FRAME_BURST_MAX - 3);
+	assert_int_equal(s->trunk->counters[0].tx_bytes, 200 * (FRAME_BURST_MAX - 3));
+	// The rest of a burst that does not fit is counted, frame by frame.
+	uint64_t sent = FRAME_BURST_MAX - 3;
+	for (int i = 0; i < FRAME_BURST_MAX; i++)
+		run[i] = &frames[0];
+	while (!tap_drops(s->trunk, DROP_FULL) && sent < 100000) {
+		deliver_run(s->rig->worker, s->trunk, run, FRAME_BURST_MAX);
+		sent += FRAME_BURST_MAX;
+	}
+	assert_true(s->trunk->counters[0].tx_frames > FRAME_BURST_MAX);
+	assert_int_equal(s->trunk->counters[0].tx_frames + tap_drops(s->trunk, DROP_FULL), sent);
+	assert_int_equal(munmap(gone, 4096), 0);
+}
+
 // More pieces than one call of writev(2) takes.
 static void test_frames_in_many_pieces(void **state)
 {
 	struct tap_scene *s = *state;
-	struct made *made = tap_make_tcp(mac_k, mac_a, 0, 1430);
-	static uint8_t frame[ROOM];
+	static uint8_t bytes[1500], got[ROOM];
+	static struct frame_seg segs[FRAME_SEGS_MAX];
+	struct frame frame;
 	struct frame_offload offload;
-	struct frame_seg many[FRAME_SEGS_MAX];
+	const struct frame *run[] = {&frame};
 
-	// A byte each at first, and the rest in two.
-	assert_true(made->size > FRAME_SEGS_MAX + 100);
-	for (uint32_t i = 0; i < FRAME_SEGS_MAX; i++)
-		many[i] = (struct frame_seg){made->data + i, 1};
-	many[FRAME_SEGS_MAX - 1].size = made->size - (FRAME_SEGS_MAX - 1);
-	made->frame.segs = many;
-	made->frame.seg_count = FRAME_SEGS_MAX;
-	made->frame.head_size = 14; // So that nearly all of them have to be written.
-	const struct frame *run[] = {&made->frame};
-	made->frame.offload = (struct frame_offload){0};
+	for (uint32_t i = 0; i < sizeof(bytes); i++)
+		bytes[i] = (uint8_t)(i * 7);
+	make_pieces(&frame, segs, bytes, sizeof(bytes), FRAME_SEGS_MAX);
 	s->rig->worker->source = s->a->port;
 	deliver_run(s->rig->worker, s->trunk, run, 1);
-	uint32_t size = tap_get(s, 0, &offload, frame);
+	uint32_t size = tap_get(s, 0, &offload, got);
 	if (!size)
-		size = tap_get(s, 1, &offload, frame);
-	assert_int_equal(size, made->size);
-	assert_memory_equal(frame, made->data, made->size);
-	maker_free(made);
+		size = tap_get(s, 1, &offload, got);
+	assert_int_equal(size, sizeof(bytes));
+	assert_memory_equal(got, bytes, sizeof(bytes));
 }
 
 // A flow has one queue; flows are spread.
@@ -453,6 +508,7 @@ int main(void)
 		TEST(test_frames_that_are_none),
 		TEST(test_a_full_queue_drops_and_holds_up_nobody),
 		TEST(test_lost_memory_costs_the_source_its_port),
+		TEST(test_a_burst_of_all_kinds),
 		TEST(test_frames_in_many_pieces),
 		TEST(test_flows_and_queues),
 		TEST(test_an_empty_queue_is_not_asked_again_at_once),
@@ -461,5 +517,7 @@ int main(void)
 		TEST(test_its_limits_and_flood_rules),
 		TEST(test_what_is_no_trunk),
 	};
-	return cmocka_run_group_tests(tests, rig_start_eal, NULL);
+	int failed = cmocka_run_group_tests_name("in batches", tests, rig_start_eal, NULL);
+	tap_without_batches = true;
+	return failed + cmocka_run_group_tests_name("one by one", tests, NULL, NULL);
 }
