@@ -187,7 +187,7 @@ MEASURES = {m.name: m for m in (
             tuple(Setup(ports=n) for n in (0, 100, 1000)), tuple(Setup(ports=n) for n in (0, 100)),
             run_memory),
     Measure("tcp", "Ordinary containers: TCP and UDP between two, with the host, with a vhost front end",
-            tuple(ENDS), _traffic, (_traffic[0], _traffic[3]), run_traffic, ENDS),
+            tuple(ENDS), _traffic, (_traffic[0], _traffic[3], _traffic[-2]), run_traffic, ENDS),
     Measure("ceiling", "The generator against a null back end", ("null",),
             _sizes[:-1], _few_sizes, run_throughput),
 )}

@@ -24,7 +24,7 @@ def _containers(document):
         return []
     engine = document["options"].get("engine")
     who = f"Docker's ({engine})" if engine else "network namespaces, without an engine"
-    return [f"- Ordinary containers are {who}; nothing is pinned to a CPU there."]
+    return [f"- Ordinary containers are {who}; nothing is pinned to a CPU there but the switch worker."]
 
 
 def text(document, summary, drawn):

@@ -47,8 +47,8 @@ made_by_bench() {
 			--systems ringway,bridge --out "$out/$engine" tcp
 		echo "$output"
 		[ "$status" = 0 ]
-		jq -e '[.results[] | select(.point.traffic == "stream") | .values | .gbit_per_s > 0 and .cpus > 0] |
-			length == 2 and all' "$out/$engine/results.json"
+		jq -e '[.results[] | select(.point.traffic == "stream" and .values) | .values | .gbit_per_s > 0 and .cpus > 0] |
+			length == 3 and all' "$out/$engine/results.json"
 		jq -e '[.results[] | select(.point.traffic == "pingpong") | .values.rtt_p99_us > 0] | length == 2 and all' \
 			"$out/$engine/results.json"
 		[ -z "$(made_by_bench)" ]

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Open vSwitch's userspace datapath with TAP interfaces (its internal ports), which its main thread serves, with
-segments left whole; a vhost port is served by a PMD thread that polls. It lives in a namespace of its own, where its TAPs are made, and from where they are moved."""
+segments left whole. It lives in a namespace of its own, where its TAPs are made, and from where they are moved."""
 from .. import places
 from ..places import HOST
 from ..process import run_anyway, wait_until
@@ -11,7 +11,7 @@ from .base import Network
 class OpenVSwitch(Network, Switch):
     name = "ovs"
     title = "Open vSwitch, TAP"
-    has_front_ends = True
+    no_front_ends = "offers no segmentation to front ends that are clients"
 
     def make(self, traffic):
         self.start_switch(tso=True, pinned=False)
@@ -35,11 +35,6 @@ class OpenVSwitch(Network, Switch):
         self.workspace.at_end(run_anyway, ["ip", "link", "del", name])
         places.move_in(place, name, HOST, self.inside)
         return place
-
-    def join_front_end(self):
-        self._vsctl("add-port", "br0", "v", "--", "set", "Interface", "v", "type=dpdkvhostuser")
-        self.workspace.wait_socket(self.dir / "v", self.process)
-        return self.dir / "v"
 
     def counters(self):
         return None

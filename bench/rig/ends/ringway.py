@@ -12,7 +12,7 @@ DRIVER = f"ringway-{NAME}"
 class Ringway(Network, Instance):
     name = "ringway"
     title = "Ringway"
-    has_front_ends = True
+    no_front_ends = ""
 
     def make(self, traffic):
         engine = ["--docker-name", DRIVER] if self.rig.image else ["--no-docker"]
