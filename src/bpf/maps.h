@@ -10,7 +10,7 @@
 #include <linux/types.h>
 
 // A part of the pins' path: raise it with any change to what is below, and nobody reads maps of another form.
-#define MAPS_VERSION 1
+#define MAPS_VERSION 2
 
 #define MAPS_PORTS_MAX 4096
 #define MAPS_NETWORKS_MAX 1024
@@ -120,6 +120,7 @@ struct maps_learned {
 // counters: per-CPU array by slot.
 struct maps_counters {
 	__u64 rx_frames, rx_bytes, tx_frames, tx_bytes;
+	__u64 answers; // To neighbour requests of the port.
 	__u64 drops[MAPS_DROP_COUNT];
 };
 

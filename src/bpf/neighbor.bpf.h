@@ -54,7 +54,8 @@ static __noinline bool answer_arp(struct __sk_buff *skb, __u32 network, const st
 	if (arp->hardware != bpf_htons(ARP_ETHERNET) || arp->protocol != bpf_htons(ETH_P_IP) ||
 	    arp->hardware_size != ETH_ALEN || arp->protocol_size != 4 ||
 	    arp->operation != bpf_htons(ARP_REQUEST) ||
-	    arp_ip(arp->sender_ip) == arp_ip(arp->target_ip))
+	    arp_ip(arp->sender_ip) == arp_ip(arp->target_ip) ||
+	    !mac_equal(arp->sender_mac, ether->source))
 		return false;
 	struct maps_neighbor_key key = {.network = network, .family = 4};
 	key.ip[0] = arp_ip(arp->target_ip);
@@ -107,6 +108,13 @@ static __always_inline bool write_advertisement(
 		);
 }
 
+// RFC 4291 2.7.1: the solicited-node address of a target.
+static __always_inline bool is_solicited_node(const __u32 *address, const __u32 *target)
+{
+	return address[0] == bpf_htonl(0xff020000) && address[1] == 0 &&
+		address[2] == bpf_htonl(1) && address[3] == (target[3] | bpf_htonl(0xff000000));
+}
+
 // The link-layer destination is the asker also when the answer is for all nodes, which happens when somebody is about to
 // take an address that is in use (RFC 4862 5.4.4): nobody else has to hear of it.
 static __noinline bool answer_solicitation(
@@ -125,6 +133,9 @@ static __noinline bool answer_solicitation(
 		return false;
 	struct maps_neighbor_key key = {.network = network, .family = 6};
 	__builtin_memcpy(key.ip, ask.target, sizeof(key.ip));
+	__builtin_memcpy(sum.destination, &ip.daddr, sizeof(sum.destination));
+	if (!is_solicited_node(sum.destination, key.ip))
+		return false;
 	const struct maps_neighbor *neighbor = find_neighbor(&key, ether);
 	if (!neighbor)
 		return false;

@@ -156,7 +156,7 @@ static __always_inline int send_to_all(
 	if ((port->flags & MAPS_PORT_FLOOD_LIMIT) && !limit_flood(ifindex))
 		return drop(ifindex, MAPS_DROP_FLOOD);
 	if ((network->flags & MAPS_NETWORK_PROXY) && answer_neighbor(skb, network->id, ether)) {
-		count_sent(ifindex, skb->len);
+		count_answer(ifindex, skb->len);
 		return (int)bpf_redirect(ifindex, 0);
 	}
 	__u32 reached = flood_ports(skb, network, ifindex);

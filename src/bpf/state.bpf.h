@@ -131,6 +131,17 @@ static __always_inline void count_sent(__u32 ifindex, __u32 size)
 	c->tx_bytes += size;
 }
 
+static __always_inline void count_answer(__u32 ifindex, __u32 size)
+{
+	__u32 slot = ifindex - MAPS_PORT_IFINDEX;
+	struct maps_counters *c = bpf_map_lookup_elem(&counters, &slot);
+	if (!c)
+		return;
+	c->answers++;
+	c->tx_frames++;
+	c->tx_bytes += size;
+}
+
 static __always_inline void count_drop(__u32 ifindex, enum maps_drop reason)
 {
 	__u32 slot = ifindex - MAPS_PORT_IFINDEX;

@@ -56,7 +56,7 @@ json_t *counters_of_kernel(const struct daemon *d, const struct port *port)
 		)json_object_set_new(drops, host_drop_text(i), counters_integer(counters.drops[i]));
 	}
 	return json_pack(
-		"{s:o, s:o, s:o, s:o}",
+		"{s:o, s:o, s:o, s:o, s:o}",
 		"rx",
 		traffic(counters.rx_frames, counters.rx_bytes),
 		"tx",
@@ -64,7 +64,9 @@ json_t *counters_of_kernel(const struct daemon *d, const struct port *port)
 		"drops",
 		drops,
 		"dropped",
-		counters_integer(dropped)
+		counters_integer(dropped),
+		"neighbor_answers",
+		counters_integer(counters.neighbor_answers)
 	);
 }
 

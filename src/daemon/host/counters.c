@@ -74,6 +74,7 @@ int host_port_counters(
 		sum.rx_bytes += values[i].rx_bytes;
 		sum.tx_frames += values[i].tx_frames;
 		sum.tx_bytes += values[i].tx_bytes;
+		sum.neighbor_answers += values[i].answers;
 		for (int j = 0; j < HOST_DROP_COUNT; j++)
 			sum.drops[j] += values[i].drops[j];
 	}

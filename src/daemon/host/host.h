@@ -155,6 +155,7 @@ const char *host_drop_text(unsigned int reason);
 // rx: from the container, as the switch counts. A segment of several frames' size counts as one frame.
 struct host_counters {
 	uint64_t rx_frames, rx_bytes, tx_frames, tx_bytes;
+	uint64_t neighbor_answers; // Of the program to the port; in tx too.
 	uint64_t drops[HOST_DROP_COUNT];
 };
 

@@ -107,10 +107,12 @@ static void build_icmp6(
 	frame->bytes[20] = 58;
 	frame->bytes[21] = 255;
 	put_ip6(frame->bytes + 22, source);
-	put_ip6(frame->bytes + 38, "ff02::1:ff00:9");
 	memset(frame->bytes + 54, 0, 24);
 	frame->bytes[54] = type;
 	put_ip6(frame->bytes + 62, target);
+	// RFC 4291 2.7.1: the target's solicited-node address.
+	put_ip6(frame->bytes + 38, "ff02::1:ff00:0");
+	memcpy(frame->bytes + 51, frame->bytes + 75, 3);
 	uint16_t check = (uint16_t)~icmp6_sum(frame);
 	frame->bytes[56] = (uint8_t)(check >> 8);
 	frame->bytes[57] = (uint8_t)check;
@@ -134,6 +136,7 @@ static void test_arp_answer(void **state)
 	assert_int_equal(rig_counters(&rig, 0).tx_frames, 0);
 	assert_false(rig_trunk_receive(&rig, ETH_P_ARP, header, &got));
 	assert_int_equal(rig_counters(&rig, 1).tx_frames, 1);
+	assert_int_equal(rig_counters(&rig, 1).neighbor_answers, 1);
 }
 
 // Each goes to everybody instead.
