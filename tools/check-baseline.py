@@ -71,6 +71,8 @@ def list_objects(build):
     """The objects of the build as it is now: others may be left from before."""
     result = run(["ninja", "-C", str(build), "-t", "targets", "all"])
     names = re.findall(r"^(src/\S+\.o): ", result.stdout, re.M)
+    # Compiled with DPDK's own flags: its libraries ask for that CPU at start.
+    names = [name for name in names if not name.startswith("src/uplink/ringway-uplink.p/")]
     return [build / name for name in sorted(names)]
 
 

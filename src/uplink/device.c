@@ -289,13 +289,16 @@ int device_open(const char *args, uint32_t mtu, struct device *ret_device, struc
 		r = start(device, err);
 	if (!r && starts_with(args, "net_af_packet"))
 		iface_cut_segments(&device->iface);
+	if (!r && starts_with(args, "net_af_xdp"))
+		device->xdp_id = iface_xdp_id(&device->iface);
 	return r;
 }
 
 void device_close(struct device *device)
 {
-	(void)rte_eth_dev_stop(device->id);  // It is closed next.
-	(void)rte_eth_dev_close(device->id); // The process ends.
+	(void)rte_eth_dev_stop(device->id);		  // It is closed next.
+	(void)rte_eth_dev_close(device->id);		  // The process ends.
+	iface_remove_xdp(&device->iface, device->xdp_id); // libxdp does not always.
 }
 
 void device_read_link(const struct device *device, bool *ret_up, uint32_t *ret_mbps)

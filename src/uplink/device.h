@@ -35,6 +35,7 @@ struct device {
 	bool tx_checksum; // It does TCP's and UDP's.
 	bool tx_tso;
 	uint32_t mtu;
+	uint32_t xdp_id; // AF_XDP's program on the interface, else 0.
 	enum device_wake wake;
 	int fds[DEVICE_QUEUES_MAX];
 	uint32_t fd_count;

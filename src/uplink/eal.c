@@ -37,6 +37,8 @@ static char telemetry_arg[] = "--no-telemetry";
 static char shconf_arg[] = "--no-shconf";
 static char quiet_arg[] = "--log-level=error";
 static char verbose_arg[] = "--log-level=notice";
+// A switch that closed its end is no news to virtio-user's log; port.c says what there is to say.
+static char virtio_arg[] = "--log-level=pmd.net.virtio.*:critical";
 static char in_memory_arg[] = "--in-memory";
 static char no_huge_args[][16] = {"--no-huge", "-m", MEMORY_MIB, "--no-pci", "--iova-mode=va"};
 static char lcores[LCORES_SIZE * 2 + 32];
@@ -73,6 +75,7 @@ int eal_start(bool pci, int core, bool verbose, struct rwy_err *err)
 	argv[argc++] = telemetry_arg;
 	argv[argc++] = shconf_arg;
 	argv[argc++] = verbose ? verbose_arg : quiet_arg;
+	argv[argc++] = virtio_arg;
 	if (pci)
 		argv[argc++] = in_memory_arg;
 	for (size_t i = 0; !pci && i < sizeof(no_huge_args) / sizeof(no_huge_args[0]); i++)

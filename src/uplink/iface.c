@@ -216,6 +216,20 @@ void iface_clear_xdp(const struct iface *iface)
 		log_info("'%s': took off the program that an earlier uplink left", iface->name);
 }
 
+uint32_t iface_xdp_id(const struct iface *iface)
+{
+	uint32_t id = 0;
+	if (iface->name[0] && bpf_xdp_query_id((int)iface->index, 0, &id))
+		id = 0;
+	return id;
+}
+
+void iface_remove_xdp(const struct iface *iface, uint32_t id)
+{
+	if (id && iface_xdp_id(iface) == id && bpf_xdp_detach((int)iface->index, 0, NULL))
+		log_warn("'%s' keeps its program: %s", iface->name, strerror(errno));
+}
+
 static void read_message(struct iface *iface, const struct nlmsghdr *head)
 {
 	const struct ifinfomsg *info = NLMSG_DATA(head);

@@ -37,6 +37,10 @@ void iface_cut_segments(struct iface *iface);
 // AF_XDP's program stays on the interface when its process is killed, and keeps the next one from starting: takes it off.
 void iface_clear_xdp(const struct iface *iface);
 
+// The program on the interface, 0 for none; and taking that one off, which needs NET_ADMIN.
+uint32_t iface_xdp_id(const struct iface *iface);
+void iface_remove_xdp(const struct iface *iface, uint32_t id);
+
 // Calls `changed` when the link goes up or down or the interface disappears.
 int iface_watch(
 	struct iface *iface,

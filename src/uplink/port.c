@@ -6,6 +6,7 @@
 
 #include <rte_dev.h>
 #include <rte_ethdev.h>
+#include <rte_mbuf.h>
 
 #include <dirent.h>
 #include <errno.h>
@@ -16,7 +17,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define QUEUE_SIZE 256
+#define QUEUE_SIZE 512
+// So many ports share the device's buffers, which AF_XDP sends without a copy; each of the others brings its own.
+#define SHARED_POOL_PORTS 8
+#define OWN_BUFFERS (2 * QUEUE_SIZE - 1)
 #define NAME_SIZE 32
 #define ARGS_SIZE (UPLINK_WIRE_PATH + 128)
 
@@ -58,6 +62,21 @@ static int find_connection(const char *path)
 	return found;
 }
 
+// Kept for the slot's next port: the memory is reserved, and a pool with buffers in the air cannot go.
+static struct rte_mempool *find_pool(const struct port *port, const struct device *device)
+{
+	char name[NAME_SIZE];
+	if (port->slot < SHARED_POOL_PORTS)
+		return device->pool;
+	(void)snprintf(name, sizeof(name), "frames%u", port->slot); // It fits.
+	struct rte_mempool *pool = rte_mempool_lookup(name);
+	if (pool)
+		return pool;
+	return rte_pktmbuf_pool_create(
+		name, OWN_BUFFERS, 0, 0, rte_pktmbuf_data_room_size(device->pool), SOCKET_ID_ANY
+	);
+}
+
 // Offloads are asked for where the device does what a frame then asks for: else the switch has done it already.
 static int configure(struct port *port, const struct device *device)
 {
@@ -75,11 +94,10 @@ static int configure(struct port *port, const struct device *device)
 		conf.rxmode.offloads |= info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_TCP_LRO;
 	conf.txmode.offloads = info.tx_offload_capa & (RTE_ETH_TX_OFFLOAD_MULTI_SEGS | tx_sums);
 	port->checksums = (info.tx_offload_capa & tx_sums) == tx_sums;
-	r = rte_eth_dev_configure(port->id, 1, 1, &conf);
+	struct rte_mempool *pool = find_pool(port, device);
+	r = pool ? rte_eth_dev_configure(port->id, 1, 1, &conf) : -ENOMEM;
 	if (!r)
-		r = rte_eth_rx_queue_setup(
-			port->id, 0, QUEUE_SIZE, SOCKET_ID_ANY, NULL, device->pool
-		);
+		r = rte_eth_rx_queue_setup(port->id, 0, QUEUE_SIZE, SOCKET_ID_ANY, NULL, pool);
 	if (!r)
 		r = rte_eth_tx_queue_setup(port->id, 0, QUEUE_SIZE, SOCKET_ID_ANY, NULL);
 	return r ? r : rte_eth_dev_start(port->id);

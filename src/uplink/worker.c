@@ -59,7 +59,7 @@ static bool is_live(const struct view_port *port)
 static uint32_t turn(struct worker *w, const struct view *view)
 {
 	uint32_t moved = 0;
-	for (uint16_t q = 0; q < w->device->rx_queues; q++)
+	for (uint16_t q = 0; w->serving && q < w->device->rx_queues; q++)
 		moved += move_from_device(w, view, q);
 	for (uint32_t slot = 0; slot < UPLINK_PORTS_MAX; slot++)
 		if (is_live(&view->ports[slot]))
@@ -123,13 +123,14 @@ static void use_view(struct worker *w, const struct view *view)
 	for (uint32_t slot = 0; slot < UPLINK_PORTS_MAX; slot++) {
 		const struct view_port *was = &old->ports[slot];
 		const struct view_port *is = &view->ports[slot];
-		if (is_live(was) && (!is_live(is) || is->call_fd != was->call_fd))
-			(void
-			)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, was->call_fd, NULL); // It is there.
-		if (is_live(is) && (!is_live(was) || is->call_fd != was->call_fd))
-			(void
-			)watch(w,
-			       is->call_fd); // Fails for want of memory only: then others wake us.
+		w->serving |= is_live(is);
+		if (is_live(was) && is_live(is) && is->call_fd == was->call_fd)
+			continue;
+		// It is there; what cannot be watched, for want of memory, is seen when something else wakes us.
+		if (is_live(was))
+			(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, was->call_fd, NULL);
+		if (is_live(is))
+			(void)watch(w, is->call_fd);
 	}
 	__atomic_store_n(&w->using, view, __ATOMIC_RELEASE);
 }

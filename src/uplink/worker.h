@@ -34,7 +34,8 @@ struct worker {
 	int wake_fd;	// An eventfd.
 	int epoll_fd;
 	bool stop;
-	uint64_t timer_ns;		   // How long to sleep, where only a timer wakes.
+	bool serving;	   // Since the first port: what comes earlier has nowhere to go, and waits.
+	uint64_t timer_ns; // How long to sleep, where only a timer wakes.
 	uint64_t drops[UPLINK_DROP_COUNT]; // Frames that have no port. Written by the worker only.
 	struct rte_mbuf *out[UPLINK_PORTS_MAX][DEVICE_BURST];
 	uint16_t out_count[UPLINK_PORTS_MAX];

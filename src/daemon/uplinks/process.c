@@ -169,7 +169,7 @@ static void on_conn(void *arg, uint32_t events)
 			on_down(device);
 		} else {
 			// Its end comes by the pidfd. One that only closed the connection is of no use.
-			if (was_ready)
+			if (was_ready && !device->ending)
 				kill_process(device);
 		}
 	} else if (!was_ready && device->state == PROCESS_READY) {
@@ -258,7 +258,9 @@ static void on_timer(void *arg)
 	struct uplink_device *device = arg;
 	struct uplinks *uplinks = device->uplinks;
 	pthread_mutex_lock(&uplinks->lock);
-	if (device->state == PROCESS_GREETING) {
+	if (device->ending) {
+		kill_process(device); // It was asked, and had its time.
+	} else if (device->state == PROCESS_GREETING) {
 		log_error("uplink '%s' does not greet: it is ended", device->args);
 		kill_process(device);
 		if (device->pidfd < 0)
@@ -303,12 +305,14 @@ void device_sync(struct uplink_device *device)
 		return;
 	}
 	if (device->state == PROCESS_READY && !device->ending) {
-		if (!is_wanted(device) && device->uplinks->settled)
+		if (!is_wanted(device) && device->uplinks->settled) {
 			talk_stop(device);
-		else if (device->wanted)
+			(void)loop_set_timer(device->timer, UPLINKS_END_MS, 0); // Cannot fail.
+		} else if (device->wanted) {
 			talk_ask(device);
-		else
+		} else {
 			talk_sync(device);
+		}
 	} else if (device->state == PROCESS_DOWN && device->pidfd < 0 && !is_wanted(device) &&
 		   device->uplinks->settled) {
 		on_down(device);
