@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Makes a small container image of this machine's own files, without a registry: Debian's dpdk-testpmd, the
 # libraries and drivers that it needs, and busybox; none of them changed.
-#   tools/demo-image.sh [--add FILE:PATH].. IMAGE
-# --add puts a program of this machine, and the libraries it needs, at PATH in the image. An image that is up to date
-# is left alone.
+#   tools/demo-image.sh [--plain] [--add FILE:PATH].. IMAGE
+# --add puts a program of this machine, and the libraries it needs, at PATH in the image. --plain leaves DPDK out: busybox
+# and what is added. An image that is up to date is left alone.
 set -euo pipefail
 
 label=ringway.demo-image
@@ -36,8 +36,8 @@ libraries_of() {
 	done
 }
 
-# list_files PROGRAM..: all that the image takes from this machine.
-list_files() {
+# list_dpdk: testpmd with what it loads.
+list_dpdk() {
 	local abi directory driver file
 	directory=$(dirname "$(realpath "$(libraries_of "$testpmd" | grep -m1 librte_bus_vdev)")")
 	abi=$(libraries_of "$testpmd" | sed -nE '0,/librte_bus_vdev/s/.*librte_bus_vdev\.so\.//p')
@@ -48,6 +48,12 @@ list_files() {
 		libraries_of "$file"
 	done
 	echo "$testpmd"
+	libraries_of "$testpmd"
+}
+
+# list_files PROGRAM..: all that the image takes from this machine.
+list_files() {
+	[ -n "$plain" ] || list_dpdk
 	echo "$busybox"
 	libraries_of "$@"
 }
@@ -87,7 +93,7 @@ hash_inputs() {
 	} | sha256sum | cut -d' ' -f1
 }
 
-added=() programs=()
+added=() programs=() plain=
 while [ $# -gt 0 ]; do
 	case $1 in
 	--add)
@@ -96,20 +102,24 @@ while [ $# -gt 0 ]; do
 		added+=("$2") programs+=("${2%%:*}")
 		shift 2
 		;;
+	--plain)
+		plain=1
+		shift
+		;;
 	-*) die "unknown option $1" ;;
 	*) break ;;
 	esac
 done
-[ $# -eq 1 ] || die 'usage: tools/demo-image.sh [--add FILE:PATH].. IMAGE'
+[ $# -eq 1 ] || die 'usage: tools/demo-image.sh [--plain] [--add FILE:PATH].. IMAGE'
 image=$1
 
-testpmd=$(command -v dpdk-testpmd) || die 'no dpdk-testpmd: install the package dpdk'
+[ -n "$plain" ] || testpmd=$(command -v dpdk-testpmd) || die 'no dpdk-testpmd: install the package dpdk'
 busybox=$(command -v busybox) || die 'no busybox: install the package busybox-static'
 [ -z "$(libraries_of "$busybox" 2>/dev/null)" ] || die 'busybox is not static: install the package busybox-static'
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-list_files "$testpmd" "${programs[@]}" >"$work/found"
+list_files "${programs[@]}" >"$work/found"
 # Drivers need each other by the names that they have in the library directory, two levels up.
 while read -r file; do
 	file_with_links "$file"

@@ -36,6 +36,13 @@ pgrep -l -P "$ringwayd" | cut -d' ' -f2 || true
 echo '# network namespaces and interfaces'
 ls /run/netns 2>/dev/null || true
 find /sys/class/net -mindepth 1 -printf '%f\n' | grep -v ^veth | sort
+echo '# interfaces of the own namespace'
+[ ! -e "$run_dir/netns/own" ] || nsenter --net="$run_dir/netns/own" ip -br link | cut -d' ' -f1 | sort
+echo "# the host's rules"
+nft list ruleset | sed -E 's/(packets|bytes) [0-9]+/\1 N/g'
+for command in iptables-save ip6tables-save; do
+	"$command" | sed -E '/^#/d; s/\[[0-9]+:[0-9]+\]//'
+done
 echo '# networks of the engine, and what is on them'
 for network in $(docker network ls -q --filter "driver=$driver"); do
 	docker network inspect "$network" | jq -c '.[0] | [.Name, (.Containers | keys)]'

@@ -114,14 +114,6 @@ teardown_file() {
 	refuse ringway run --network "$id-base" --pull never "$id-no-such-image" true
 }
 
-@test "refused: a plain docker run, which asks for a kernel interface" {
-	run docker run --rm --network "$id-base" "$image" true
-	[ "$status" -ne 0 ]
-	[[ $output == *ringway* ]]
-	ringway port ls --json |
-		jq -e --arg n "$id-taken" '[.ports[] | select(.owner == null) | .name] - [$n] == []'
-}
-
 @test "refused: ringwayd does not run, and the message says how to start it" {
 	refuse "$build/src/cli/ringway" --run-dir "$work/nothing" network ls
 	grep ringwayd "$work/err"
