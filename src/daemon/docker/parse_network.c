@@ -5,6 +5,7 @@
 #include "base/fields.h"
 #include "daemon/docker/parse.h"
 #include "daemon/docker/parse_value.h"
+#include "daemon/model/cidr.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -304,6 +305,22 @@ static json_t *pools_in_use(json_t *config, bool v6)
 	return used;
 }
 
+// The engine lists a gateway that somebody named, but not one that it picked itself: that is the first address of the
+// range, or else of the subnet, since it is picked before all others.
+static void pick_gateway(const char *subnet, const char *range, char ret_gateway[ADDR_TEXT_SIZE])
+{
+	struct cidr net, address;
+	if (ret_gateway[0] || cidr_parse(subnet, &net))
+		return;
+	bool ranged = cidr_parse(range, &address) == 0 && cidr_contains(&net, &address);
+	if (!ranged)
+		address = net;
+	if (cidr_equal(&net, &address))
+		address.bytes[address.size - 1] |= 1;
+	if (!cidr_is_reserved(&net, &address))
+		cidr_format_address(&address, ret_gateway);
+}
+
 static int read_listed_pools(json_t *object, struct driver_network *network, struct rwy_err *err)
 {
 	json_t *ipam = NULL, *config = NULL;
@@ -336,7 +353,12 @@ int driver_parse_listed(
 		r = read_listed_pools(object, &network, err);
 	if (r)
 		return err_prefix(err, "cannot use Docker's network '%.12s': ", network.id);
-	network.spec.internal = json_is_true(json_object_get(object, "Internal"));
+	struct network_spec *spec = &network.spec;
+	spec->internal = json_is_true(json_object_get(object, "Internal"));
+	if (!spec->internal) {
+		pick_gateway(spec->subnet, spec->ip_range, spec->gateway);
+		pick_gateway(spec->subnet6, spec->ip_range, spec->gateway6);
+	}
 	*ret_network = network;
 	const char *name = json_string_value(json_object_get(object, "Name"));
 	ret_name[0] = '\0';

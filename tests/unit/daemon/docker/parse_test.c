@@ -127,7 +127,7 @@ static void test_listed_with_everything(void **state)
 	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
 	assert_string_equal(network.spec.subnet, "10.88.0.0/24");
 	assert_string_equal(network.spec.subnet6, "fd00:88::/64");
-	assert_string_equal(network.spec.gateway6, "");
+	assert_string_equal(network.spec.gateway6, ""); // An internal network may have none.
 	assert_string_equal(network.spec.ip_range, "10.88.0.128/25");
 	assert_string_equal(network.spec.aux, "r6=fd00:88::5,router=10.88.0.5");
 	assert_true(network.spec.internal);
@@ -137,6 +137,45 @@ static void test_listed_with_everything(void **state)
 	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
 	assert_string_equal(network.spec.subnet6, "");
 	assert_string_equal(network.spec.aux, "router=10.88.0.5");
+}
+
+static void expect_gateway(const char *config, const char *gateway, const char *gateway6)
+{
+	char text[512];
+	char name[NAME_SIZE];
+	struct driver_network network;
+	snprintf(
+		text,
+		sizeof(text),
+		"{\"Name\":\"rr\",\"Id\":\"a1\",\"EnableIPv6\":true,\"IPAM\":{\"Config\":[%s]}}",
+		config
+	);
+	_cleanup_json_ json_t *object = json_loads(text, 0, NULL);
+	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
+	assert_string_equal(network.spec.gateway, gateway);
+	assert_string_equal(network.spec.gateway6, gateway6);
+	json_object_set_new(object, "Internal", json_true());
+	assert_int_equal(driver_parse_listed(object, &network, name, NULL), 0);
+	assert_string_equal(network.spec.gateway, "");
+}
+
+// As Docker 20.10 was seen to pick them.
+static void test_gateway_that_is_not_listed(void **state)
+{
+	expect_gateway("{\"Subnet\":\"10.77.8.0/24\"}", "10.77.8.1", "");
+	expect_gateway(
+		"{\"Subnet\":\"10.77.7.0/24\",\"IPRange\":\"10.77.7.64/26\"}", "10.77.7.64", ""
+	);
+	expect_gateway(
+		"{\"Subnet\":\"10.77.7.0/24\",\"IPRange\":\"10.77.7.0/26\"}", "10.77.7.1", ""
+	);
+	expect_gateway(
+		"{\"Subnet\":\"10.77.8.0/24\"},{\"Subnet\":\"fd00:77::/64\",\"IPRange\":"
+		"\"fd00:77::8000/113\"}",
+		"10.77.8.1",
+		"fd00:77::8000"
+	);
+	expect_gateway("{\"Subnet\":\"nonsense\"}", "", "");
 }
 
 static void test_kernel_endpoint(void **state)
@@ -455,6 +494,7 @@ int main(void)
 		cmocka_unit_test(test_network_without_addresses),
 		cmocka_unit_test(test_listed),
 		cmocka_unit_test(test_listed_with_everything),
+		cmocka_unit_test(test_gateway_that_is_not_listed),
 		cmocka_unit_test(test_kernel_endpoint),
 		cmocka_unit_test(test_portmap_recorded),
 		cmocka_unit_test(test_endpoint_recorded),
