@@ -42,12 +42,15 @@ static void search_mac(void *arg, const struct port_info *info)
 
 static int choose_mac(struct docker *docker, struct runplan_network *network, struct rwy_err *err)
 {
-	if (mac_is_zero(network->mac))
-		return service_make_mac(docker->daemon, network->network, network->mac, err);
 	struct mac_search search = {.network = network};
+	bool given = !mac_is_zero(network->mac);
+	if (!given && !docker_mac_of_address(network->ip, network->mac))
+		return service_make_mac(docker->daemon, network->network, network->mac, err);
 	service_each_port(docker->daemon, search_mac, &search);
 	if (!search.found[0])
 		return 0;
+	if (!given)
+		return service_make_mac(docker->daemon, network->network, network->mac, err);
 	char mac[MAC_TEXT_SIZE];
 	mac_format(network->mac, mac);
 	return err_set(err, -EEXIST, "MAC address %s is taken by port '%s'", mac, search.found);

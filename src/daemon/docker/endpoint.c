@@ -50,6 +50,33 @@ static void choose_name(
 		log_warn("port name '%s' is taken; '%s' it is", endpoint->name, spec->name);
 }
 
+struct mac_search {
+	const struct port_spec *spec;
+	bool taken;
+};
+
+static void search_mac(void *arg, const struct port_info *info)
+{
+	struct mac_search *search = arg;
+	const struct port_spec *spec = search->spec;
+	// A forgotten endpoint with our address is about to be replaced, MAC and all.
+	if (strcmp(info->spec.network, spec->network) == 0 &&
+	    strcmp(info->spec.endpoint_id, spec->endpoint_id) != 0 &&
+	    strcmp(info->spec.ip, spec->ip) != 0 &&
+	    memcmp(info->spec.mac, spec->mac, MAC_SIZE) == 0)
+		search->taken = true;
+}
+
+static void choose_mac(struct docker *docker, struct port_spec *spec)
+{
+	struct mac_search search = {.spec = spec};
+	if (!mac_is_zero(spec->mac) || !docker_mac_of_address(spec->ip, spec->mac))
+		return;
+	service_each_port(docker->daemon, search_mac, &search);
+	if (search.taken) // The service makes a free one.
+		memset(spec->mac, 0, sizeof(spec->mac));
+}
+
 static int add_port(
 	struct docker *docker,
 	const struct driver_endpoint *endpoint,
@@ -88,6 +115,7 @@ static int add_port(
 	memcpy(spec.endpoint_id, endpoint->id, sizeof(spec.endpoint_id));
 	memcpy(spec.key, endpoint->key, sizeof(spec.key));
 	choose_name(docker, endpoint, &spec);
+	choose_mac(docker, &spec);
 	return service_port_add(docker->daemon, &spec, ret_port, err);
 }
 

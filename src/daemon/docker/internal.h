@@ -69,6 +69,11 @@ int64_t docker_mark_get(
 int64_t docker_mark_sum(struct docker *docker, struct docker_mark **list, const char *except);
 void docker_marks_free(struct docker_mark **list);
 
+// The MAC that a container with this IPv4 address gets ("10.0.0.2" or with a prefix), in the space of locally
+// administered ones. Neighbours remember for a while which MAC an address has, so a container that is started again has
+// to come back with the same. false: there is no such address. Pure.
+bool docker_mac_of_address(const char *ip, uint8_t ret_mac[MAC_SIZE]);
+
 // driver.c: the driver's calls, for the plugin socket's server.
 struct http_table driver_routes(struct docker *docker);
 http_error_body driver_error_body;

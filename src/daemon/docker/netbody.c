@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// How a network of ours is said to Docker, so that `ringway network create` and `docker network create` make the same.
-// Pure; any thread.
+// How a network of ours is said to Docker, so that `ringway network create` and `docker network create` make the same;
+// and the MAC that goes with an address. Pure; any thread.
 #include "base/cleanup.h"
 #include "base/fields.h"
 #include "daemon/docker/internal.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,4 +110,15 @@ json_t *network_engine_body(const char *driver, const struct network_spec *spec)
 		"Options",
 		make_options(spec)
 	);
+}
+
+bool docker_mac_of_address(const char *ip, uint8_t ret_mac[MAC_SIZE])
+{
+	uint8_t mac[MAC_SIZE] = {0x02, 'r'};
+	char address[ADDR_TEXT_SIZE];
+	(void)snprintf(address, sizeof(address), "%.*s", (int)strcspn(ip, "/"), ip); // Cut: none.
+	if (inet_pton(AF_INET, address, mac + 2) != 1)
+		return false;
+	memcpy(ret_mac, mac, sizeof(mac));
+	return true;
 }

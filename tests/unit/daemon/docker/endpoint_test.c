@@ -147,6 +147,31 @@ static void test_address_given_again(void **state)
 	(void)port_of(bench, "e2");
 }
 
+static void expect_mac(struct driver_bench *bench, const char *id, const char *expected)
+{
+	char mac[MAC_TEXT_SIZE];
+	struct port_info port = port_of(bench, id);
+	mac_format(port.spec.mac, mac);
+	assert_string_equal(mac, expected);
+}
+
+// Neighbours still have the address of before when a container is started again.
+static void test_mac_is_made_of_the_address(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_dual(bench, "");
+	assert_int_equal(make_endpoint(bench, "e1", BOTH, ""), 200);
+	expect_mac(bench, "e1", "02:72:0a:01:00:02");
+	driver_bench_expect(bench, "{\"Interface\":{\"MacAddress\":\"02:72:0a:01:00:02\"}}");
+	assert_int_equal(make_endpoint(bench, "e2", BOTH, ""), 200);
+	expect_mac(bench, "e2", "02:72:0a:01:00:02");
+	// Somebody else may have asked for it.
+	const char *given = "\"Address\":\"10.1.0.9/24\",\"MacAddress\":\"02:72:0a:01:00:03\"";
+	assert_int_equal(make_endpoint(bench, "e3", given, ""), 200);
+	assert_int_equal(make_endpoint(bench, "e4", "\"Address\":\"10.1.0.3/24\"", ""), 200);
+	assert_int_not_equal(port_of(bench, "e4").spec.mac[1], 'r');
+}
+
 static int program(struct driver_bench *bench, const char *id, const char *map)
 {
 	char body[1024];
@@ -256,6 +281,7 @@ int main(void)
 		TEST(test_no_addresses),
 		TEST(test_options_reach_the_port),
 		TEST(test_address_given_again),
+		TEST(test_mac_is_made_of_the_address),
 		TEST(test_publish_and_revoke),
 		TEST(test_publish_refusals),
 		TEST(test_publish_where_nobody_comes_in),
