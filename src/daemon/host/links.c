@@ -60,17 +60,6 @@ struct nl_sock *links_socket(struct host *host, int netns, struct rwy_err *err)
 	return NULL;
 }
 
-int links_open(struct host *host, struct rwy_err *err)
-{
-	host->own = links_socket(host, host->own_netns, err);
-	if (!host->own)
-		return err ? err->code : -EIO;
-	host->home = links_socket(host, host->home_netns, err);
-	if (!host->home)
-		return err ? err->code : -EIO;
-	return 0;
-}
-
 void links_close(struct host *host)
 {
 	if (host->own)
@@ -144,6 +133,37 @@ static int no_memory(struct rwy_err *err)
 	return err_set(err, -ENOMEM, "cannot describe an interface: %s", strerror(ENOMEM));
 }
 
+// A change that changes nothing, so that nobody finds out half-way.
+static int try_rights(struct host *host, struct rwy_err *err)
+{
+	struct rtnl_link *link = NULL;
+	struct rtnl_link *changes = rtnl_link_alloc();
+	if (!changes)
+		return no_memory(err);
+	int r = links_get_by_name(host->own, "lo", &link, err);
+	if (r) {
+		rtnl_link_put(changes);
+		return err_set(err, r, "cannot find 'lo' in the own namespace");
+	}
+	r = links_change(host->own, link, changes, "change", err);
+	rtnl_link_put(link);
+	if (r != -EPERM)
+		return r;
+	err_set(err, -EOPNOTSUPP, "cannot change interfaces: %s", strerror(EPERM));
+	return err_hint(err, "kernel ports need CAP_NET_ADMIN");
+}
+
+int links_open(struct host *host, struct rwy_err *err)
+{
+	host->own = links_socket(host, host->own_netns, err);
+	if (!host->own)
+		return err ? err->code : -EIO;
+	host->home = links_socket(host, host->home_netns, err);
+	if (!host->home)
+		return err ? err->code : -EIO;
+	return try_rights(host, err);
+}
+
 int links_set_mtu(struct nl_sock *socket, struct rtnl_link *link, uint32_t mtu, struct rwy_err *err)
 {
 	if (rtnl_link_get_mtu(link) == mtu)
@@ -204,14 +224,16 @@ int links_add_veth(struct host *host, const struct links_veth *veth, struct rwy_
 	nl_addr_put(mac);
 	if (!n)
 		return 0;
-	return err_set(
-		err,
-		links_errno(n),
+	int r = links_errno(n);
+	err_set(err,
+		r,
 		"cannot make the pair of interfaces '%s' and '%s': %s",
 		veth->name,
 		veth->peer,
-		nl_geterror(n)
-	);
+		nl_geterror(n));
+	if (r == -EOPNOTSUPP)
+		return err ? err_hint(err, "kernel ports need the kernel's veth driver") : r;
+	return r;
 }
 
 void links_set_noqueue(struct host *host, uint32_t ifindex)

@@ -202,14 +202,17 @@ int program_attach(struct host *host, int program, uint32_t ifindex, struct rwy_
 	netns_leave(host);
 	if (!r)
 		return 0;
-	return err_set(
-		err,
+	err_set(err,
 		r,
 		"cannot attach the tc program to interface %u: %s %s",
 		ifindex,
 		strerror(-r),
-		complaint
-	);
+		complaint);
+	if ((r == -ENOENT || r == -EOPNOTSUPP) && err)
+		return err_hint(
+			err, "the kernel needs CONFIG_NET_SCH_INGRESS and CONFIG_NET_CLS_BPF"
+		);
+	return r;
 }
 
 int map_get(struct host *host, enum host_map map, const void *key, void *ret, struct rwy_err *err)
