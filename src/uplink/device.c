@@ -3,6 +3,7 @@
 #include "uplink/device.h"
 
 #include "base/log.h"
+#include "wire/uplink.h"
 
 #include <rte_bus_pci.h>
 #include <rte_dev.h>
@@ -33,9 +34,8 @@
 
 bool device_is_pci(const char *args)
 {
-	unsigned int domain, bus, slot, function;
-	return sscanf(args, "%4x:%2x:%2x.%1x", &domain, &bus, &slot, &function) == 4 ||
-		sscanf(args, "%2x:%2x.%1x", &bus, &slot, &function) == 3;
+	char address[UPLINK_PCI_SIZE];
+	return uplink_read_pci(args, address);
 }
 
 static bool starts_with(const char *text, const char *what)

@@ -8,6 +8,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+// NOLINTNEXTLINE(readability-inconsistent-declaration-parameter-name): libc's names are reserved.
 int setsockopt(int fd, int level, int option, const void *value, socklen_t size)
 {
 	if (level == SOL_PACKET && option == PACKET_FANOUT)

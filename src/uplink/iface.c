@@ -14,6 +14,7 @@
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/ioctl.h>
@@ -54,13 +55,14 @@ static bool read_name(const char *devargs, char ret_name[IFNAMSIZ])
 static void read_speed(struct iface *iface)
 {
 	char path[64];
-	long mbps = 0;
+	char text[16] = "";
 	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/speed", iface->name); // It fits.
 	FILE *file = fopen(path, "re");
 	if (!file)
 		return;
-	if (fscanf(file, "%ld", &mbps) == 1 && mbps > 0)
-		iface->mbps = (uint32_t)mbps;
+	// The kernel says -1, or fails, where it does not know.
+	long mbps = fgets(text, sizeof(text), file) ? strtol(text, NULL, 10) : 0;
+	iface->mbps = mbps > 0 ? (uint32_t)mbps : 0;
 	(void)fclose(file); // Read only.
 }
 

@@ -17,6 +17,7 @@
 #define TCP_SUM_OFFSET 16 // RFC 9293 3.1.
 #define UDP_SUM_OFFSET 6  // RFC 768.
 
+// NOLINTNEXTLINE(readability-non-const-parameter): it is written.
 static void count(uint64_t *counter, uint64_t more)
 {
 	__atomic_store_n(counter, *counter + more, __ATOMIC_RELAXED); // One writer.

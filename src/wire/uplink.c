@@ -7,6 +7,7 @@
 #include "base/fields.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -118,6 +119,44 @@ const char *uplink_drop_text(uint32_t reason)
 		"unknown_vlan",
 		"untagged"};
 	return reason < UPLINK_DROP_COUNT ? text[reason] : "unknown";
+}
+
+// A number of 1 to `digits` hexadecimal digits at *at, which moves behind it and the separator that must follow.
+static bool read_hex(const char **at, size_t digits, char separator, unsigned long *ret)
+{
+	size_t size = strspn(*at, "0123456789abcdefABCDEF");
+	if (!size || size > digits || (separator && (*at)[size] != separator))
+		return false;
+	*ret = strtoul(*at, NULL, 16); // It has digits only.
+	*at += size + (separator ? 1 : 0);
+	return true;
+}
+
+bool uplink_read_pci(const char *text, char ret_address[UPLINK_PCI_SIZE])
+{
+	unsigned long domain = 0;
+	unsigned long bus;
+	unsigned long slot;
+	unsigned long function;
+	const char *at = text;
+	const char *colon = strchr(text, ':');
+	if (colon && strchr(colon + 1, ':') && !read_hex(&at, 4, ':', &domain))
+		return false;
+	if (!read_hex(&at, 2, ':', &bus) || !read_hex(&at, 2, '.', &slot) ||
+	    !read_hex(&at, 1, 0, &function))
+		return false;
+	if (*at && *at != ',')
+		return false;
+	(void)snprintf( // It fits.
+		ret_address,
+		UPLINK_PCI_SIZE,
+		"%04lx:%02lx:%02lx.%lx",
+		domain & 0xffff,
+		bus & 0xff,
+		slot & 0xff,
+		function & 0xf
+	);
+	return true;
 }
 
 // NULL: there is no such message.

@@ -102,6 +102,12 @@ struct uplink_msg {
 	} args;
 };
 
+#define UPLINK_PCI_SIZE 16
+
+// Whether `text` begins with a PCI function's address (0000:03:00.0 or 03:00.0), alone or before a comma; ret_address is
+// the long form of it.
+bool uplink_read_pci(const char *text, char ret_address[UPLINK_PCI_SIZE]);
+
 // 0, -EPIPE: the peer is gone; -EAGAIN: it does not read (of a non-blocking socket); -ENOMEM; -EINVAL: no such message.
 int uplink_send(int sock, const struct uplink_msg *msg, struct rwy_err *err);
 // `from_uplink`: which end sends. -EPIPE at the end, -EAGAIN, -EPROTO: not a message; ret_msg is written on success only.

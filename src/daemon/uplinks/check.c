@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a user may write for a device. No state; any thread.
 #include "daemon/uplinks/uplinks.h"
+#include "wire/uplink.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -49,23 +50,6 @@ static int from_interface(
 	return err_hint(
 		err, "see `ip link`; other devices: a PCI address, or DPDK's arguments (net_..)"
 	);
-}
-
-static bool is_pci(const char *text, char ret_address[16])
-{
-	unsigned int domain = 0;
-	unsigned int bus, slot, function;
-	int used = 0;
-	if (sscanf(text, "%4x:%2x:%2x.%1x%n", &domain, &bus, &slot, &function, &used) != 4 ||
-	    !used) {
-		domain = 0;
-		used = 0;
-		if (sscanf(text, "%2x:%2x.%1x%n", &bus, &slot, &function, &used) != 3 || !used)
-			return false;
-	}
-	(void
-	)snprintf(ret_address, 16, "%04x:%02x:%02x.%x", domain, bus, slot, function); // It fits.
-	return text[used] == '\0' || text[used] == ',';
 }
 
 static int from_pci(
@@ -129,7 +113,7 @@ int uplinks_check_device(
 	struct rwy_err *err
 )
 {
-	char address[16];
+	char address[UPLINK_PCI_SIZE];
 	// Room for what the uplink adds.
 	if (strlen(text) >= UPLINK_DEVICE_SIZE / 2)
 		return err_set(err, -EINVAL, "cannot use device '%.64s..': it is too long", text);
@@ -142,7 +126,7 @@ int uplinks_check_device(
 			);
 	if (strncmp(text, "net_", strlen("net_")) == 0)
 		return from_args(text, ret_devargs, err);
-	if (is_pci(text, address))
+	if (uplink_read_pci(text, address))
 		return from_pci(text, address, ret_devargs, err);
 	if (strncmp(text, "xdp:", strlen("xdp:")) == 0)
 		return from_interface(text, "net_af_xdp", text + strlen("xdp:"), ret_devargs, err);

@@ -63,7 +63,7 @@ static void a_full_state_fits(void **state)
 {
 	struct uplink_state_msg *to = &out.args.state;
 	out.op = UPLINK_STATE;
-	strcpy(to->driver, "net_af_packet");
+	memcpy(to->driver, "net_af_packet", sizeof("net_af_packet"));
 	to->link = true;
 	to->port_count = UPLINK_PORTS_MAX;
 	for (uint32_t i = 0; i < UPLINK_PORTS_MAX; i++) {
@@ -146,6 +146,28 @@ static void reasons_have_names(void **state)
 	assert_string_equal(uplink_drop_text(UPLINK_DROP_COUNT), "unknown");
 }
 
+static void pci_addresses_are_read(void **state)
+{
+	char address[UPLINK_PCI_SIZE];
+	assert_true(uplink_read_pci("0000:03:00.0", address));
+	assert_string_equal(address, "0000:03:00.0");
+	assert_true(uplink_read_pci("a:1f.7,option=1", address));
+	assert_string_equal(address, "0000:0a:1f.7");
+	static const char *const bad[] = {
+		"",
+		":",
+		"eth0",
+		"03:00",
+		"03:00.",
+		"03:00.x",
+		"03:00.10",
+		"00000:03:00.0",
+		"0:0:0:0.0",
+		"03:00.0 "};
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+		assert_false(uplink_read_pci(bad[i], address));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -157,6 +179,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_unknown_request_is_not_sent, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_end_is_told, setup, teardown),
 		cmocka_unit_test(reasons_have_names),
+		cmocka_unit_test(pci_addresses_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
