@@ -23,6 +23,31 @@ static void print_engine(struct cli *cli, json_t *engine)
 		(void)fprintf(cli->out, "engine   %s\n", cli_member(engine, "version"));
 }
 
+// What this host, or this instance, cannot have, and why.
+static void print_missing(struct cli *cli, json_t *answer)
+{
+	static const struct {
+		const char *member;
+		const char *name;
+	} parts[] = {
+		{"kernel_ports", "kernel ports"},
+		{"published_ports", "published ports"},
+		{"ether_ports", "ether ports"},
+	};
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++) {
+		json_t *part = json_object_get(answer, parts[i].member);
+		const char *reason = cli_member(part, "reason");
+		if (json_is_false(json_object_get(part, "available")))
+			(void)fprintf(
+				cli->out,
+				"no %s%s%s\n",
+				parts[i].name,
+				reason[0] ? ": " : "",
+				reason
+			);
+	}
+}
+
 static int version_show(struct cli *cli, const struct cli_args *args)
 {
 	_cleanup_json_ json_t *answer = NULL;
@@ -45,6 +70,7 @@ static int version_show(struct cli *cli, const struct cli_args *args)
 	);
 	print_switch(cli, json_object_get(answer, "switch"));
 	print_engine(cli, json_object_get(answer, "engine"));
+	print_missing(cli, answer);
 	return CLI_OK;
 }
 

@@ -277,7 +277,8 @@ static void test_version(void **state)
 		 200,
 		 "{\"version\":\"9.9\",\"api\":\"v1\",\"pid\":7,\"run_dir\":\"/r\",\"switch\":"
 		 "{\"state\":\"running\",\"pid\":8,\"restarts\":2},\"engine\":{\"reachable\":true,"
-		 "\"version\":\"20.10\"}}"},
+		 "\"version\":\"20.10\"},\"kernel_ports\":{\"available\":false,\"reason\":\"told so\"},"
+		 "\"published_ports\":{\"available\":true},\"ether_ports\":{\"available\":false}}"},
 		{0},
 	};
 	expect(replies,
@@ -286,7 +287,9 @@ static void test_version(void **state)
 	       "ringway  " RINGWAY_VERSION "\n"
 	       "ringwayd 9.9, API v1, pid 7, /r\n"
 	       "switch   running, pid 8, restarted 2 times\n"
-	       "engine   20.10\n",
+	       "engine   20.10\n"
+	       "no kernel ports: told so\n"
+	       "no ether ports\n",
 	       "GET /v1/version\n");
 }
 
