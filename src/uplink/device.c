@@ -138,8 +138,11 @@ static void choose_offloads(struct device *device, const struct rte_eth_dev_info
 		// IPv4's comes with TSO: each segment's header is new.
 		tx |= checksums | (capable & RTE_ETH_TX_OFFLOAD_IPV4_CKSUM);
 		device->tx_checksum = true;
-		device->tx_tso = capable & RTE_ETH_TX_OFFLOAD_TCP_TSO;
-		tx |= capable & RTE_ETH_TX_OFFLOAD_TCP_TSO;
+		// net_tap cuts segments in software, of which it has buffers for a few only: the switch does it better.
+		device->tx_tso = (capable & RTE_ETH_TX_OFFLOAD_TCP_TSO) &&
+			!starts_with(device->args, "net_tap");
+		if (device->tx_tso)
+			tx |= RTE_ETH_TX_OFFLOAD_TCP_TSO;
 	}
 	device->tx_offloads = tx;
 	device->rx_offloads = info->rx_offload_capa &

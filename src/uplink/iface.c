@@ -41,7 +41,8 @@ static int ask_ethtool(const struct iface *iface, void *data)
 static bool read_name(const char *devargs, char ret_name[IFNAMSIZ])
 {
 	const char *at = strstr(devargs, ",iface=");
-	if (!at)
+	// net_tap makes its interface itself, and is the network card of it.
+	if (!at || strncmp(devargs, "net_tap", strlen("net_tap")) == 0)
 		return false;
 	at += strlen(",iface=");
 	size_t size = strcspn(at, ",");
