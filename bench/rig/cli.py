@@ -130,6 +130,8 @@ def _one(measure, rig, system, setup):
             said = {"error": str(why)}
     record = {"measure": measure.name, "point": setup.key(), "system": system,
               "took_s": round(time.monotonic() - begun, 2)}
+    if measure.registry is ENDS:
+        record["engine"] = rig.engine
     if "unsupported" in said or "error" in said:
         return {**record, **said}
     return {**record, "values": said}
@@ -199,6 +201,7 @@ def _measure_all(options):
     }
     with machine.Hugepages(options.hugepages), contextlib.ExitStack() as stack:
         engine = _engine(options)
+        image = stack.enter_context(places.Image(options.build / "bench/inet/inet")).name if engine else ""
         rig = Rig(
             top=TOP, build=options.build, switch_cpu=options.switch_cpu,
             generator_cpu=options.generator_cpu, seconds=options.seconds, trial=options.trial,
@@ -206,12 +209,12 @@ def _measure_all(options):
             hugepages=options.hugepages > 0 and machine.free_hugepages() >= 1200,
             ringwayd_args=tuple(options.ringwayd_arg),
             profile=options.out.resolve() if options.profile else None,
-            image=stack.enter_context(places.Image(options.build / "bench/inet/inet")).name if engine else "",
+            engine=engine, image=image,
         )
         document["options"] = {
             k: (str(v) if isinstance(v, pathlib.Path) else v)
             for k, v in dataclasses.asdict(rig).items() if k not in ("top", "build", "keep", "profile", "image")
-        } | {"engine": engine, "rounds": options.rounds, "quick": options.quick}
+        } | {"rounds": options.rounds, "quick": options.quick}
         for name in options.measures:
             _run_measure(MEASURES[name], rig, options, results)
             # After each measure: an interrupted run keeps what is whole.

@@ -20,11 +20,11 @@ def _facts(document):
 
 
 def _containers(document):
-    if not any(r["measure"] == "tcp" for r in document["results"]):
-        return []
-    engine = document["options"].get("engine")
-    who = f"Docker's ({engine})" if engine else "network namespaces, without an engine"
-    return [f"- Ordinary containers are {who}; nothing is pinned to a CPU there but the switch worker."]
+    engines = dict.fromkeys(r.get("engine", "") for r in document["results"] if r["measure"] == "tcp")
+    return [
+        f"- Ordinary containers are {f'of Docker {e}' if e else 'network namespaces, without an engine'}; nothing is "
+        "pinned to a CPU there but the switch worker." for e in engines
+    ]
 
 
 def text(document, summary, drawn):

@@ -65,11 +65,11 @@ def _charts(summary):
 
 # What is compared between two containers: (label, value, point); more is better, but for times.
 BARS = (
-    ("1 stream", "gbit_per_s", {"traffic": "stream", "streams": 1}),
-    ("8 streams", "gbit_per_s", {"traffic": "stream", "streams": 8}),
-    ("UDP, 64 B", "datagrams_per_s", {"traffic": "datagrams"}),
-    ("1 / there and back", "rtt_p50_us", {"traffic": "pingpong"}),
-    ("connections", "connects_per_s", {"traffic": "connects"}),
+    ("TCP", "gbit_per_s", {"traffic": "stream", "streams": 1}),
+    ("TCP, 8", "gbit_per_s", {"traffic": "stream", "streams": 8}),
+    ("UDP", "datagrams_per_s", {"traffic": "datagrams"}),
+    ("1 / latency", "rtt_p50_us", {"traffic": "pingpong"}),
+    ("connects", "connects_per_s", {"traffic": "connects"}),
 )
 
 

@@ -63,7 +63,8 @@ class Rig:
     hugepages: bool = False
     profile: pathlib.Path | None = None
     ringwayd_args: tuple = ()
-    # Ordinary containers are this image's, and Docker's; "": network namespaces play them.
+    # Docker's version and the image of ordinary containers; "": network namespaces play them.
+    engine: str = ""
     image: str = ""
 
     @property
