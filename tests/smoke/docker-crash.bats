@@ -187,14 +187,17 @@ dpdk_start() {
 
 # No Leave and no DeleteEndpoint ever come of an engine that was killed.
 @test "the engine is killed, and its containers with it" {
-	local pid
+	local pid containerd
 	engine_started || skip 'an engine was running: it is left alone'
 	web a --network "$id-fast" -p 18184:80 --ip 10.231.0.20
 	read -r pid _ <"$work/engine/dockerd.started"
+	containerd=$(pgrep -x -P "$pid" containerd)
 	kill -9 "$pid"
 	poll is_gone "$pid"
+	poll is_gone "$containerd"
 	[ "$(curl -sS --max-time 5 http://127.0.0.1:18184/)" = a ]
-	rm -f /var/run/docker.pid "$work/engine/dockerd.started"
+	# The next one would take these, if their numbers are used again, for running processes.
+	rm -f /var/run/docker.pid /var/run/docker/containerd/containerd.pid "$work/engine/dockerd.started"
 	"$top/tools/engine.sh" start "$work/engine" 3>&-
 	poll no_containers_on fast
 	docker rm -f "$id-a" >/dev/null
