@@ -4,6 +4,7 @@ import dataclasses
 import time
 
 from . import machine, steps
+from .process import RigError
 
 DATAGRAM = 64
 CONNECTIONS = 16
@@ -52,6 +53,9 @@ def _connects(said, _):
     return {"connects_per_s": said["connects_per_s"], "connects_failed": said["failed"]}
 
 
+# What has to be more than 0: a system that carries nothing has failed.
+_MOVED = {"stream": "bytes", "fetch": "bytes", "datagrams": "received_per_s", "pingpong": "per_s",
+          "connects": "connects_per_s"}
 _VALUES = {"stream": _stream, "fetch": _stream, "datagrams": _datagrams, "pingpong": _pingpong, "connects": _connects}
 
 
@@ -69,6 +73,8 @@ def run_traffic(rig, workspace, system, traffic):
          "--port", ends.port, *_options(traffic), "--seconds",
          rig.seconds, "--warm", rig.warm, "--steps"],
         rig.seconds + rig.warm, {"ready": look, "measured": look})
+    if not said[_MOVED[traffic.traffic]]:
+        raise RigError(f"nothing arrived at {ends.address}, port {ends.port}")
     (begun, first), (ended, last) = looks
     cpus = (last - first) / (ended - begun)
     return {**_VALUES[traffic.traffic](said, cpus), "cpus": cpus}
