@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports that networks have of their own: the host's interface with the gateway's addresses, and the port that leads to
 // the uplink. Any thread, under the lock.
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/core/kernel.h"
+#include "daemon/model/cidr.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -47,6 +49,41 @@ static void with_prefix(const char *address, const char *subnet, char ret_text[A
 		(void)snprintf(ret_text, ADDR_TEXT_SIZE, "%.45s%.4s", address, prefix);
 }
 
+// The host cannot have two interfaces to the same subnet: one of them would take what is for the other, and a gateway
+// may have the address of a router that the host needs. *own*: the gateway's interface, if there is one already.
+static int check_host(
+	struct daemon *d,
+	const char *subnet_text,
+	const char *own,
+	struct rwy_err *err
+)
+{
+	_cleanup_free_ struct host_address *list = NULL;
+	struct cidr subnet;
+	struct cidr taken;
+	size_t count = 0;
+	if (cidr_parse(subnet_text, &subnet))
+		return 0;
+	int r = host_list_addresses(d->host, &list, &count, err);
+	for (size_t i = 0; !r && i < count; i++) {
+		if (strcmp(list[i].interface, own) == 0 || cidr_parse(list[i].text, &taken) ||
+		    !cidr_overlaps(&subnet, &taken))
+			continue;
+		r =
+			err_set(err,
+				-EEXIST,
+				"subnet %s overlaps %s of the host's interface '%s'",
+				subnet_text,
+				list[i].text,
+				list[i].interface);
+		err_hint(
+			err,
+			"choose another subnet, or keep the host off the network (--no-gateway)"
+		);
+	}
+	return r;
+}
+
 static int ensure_gateway(struct daemon *d, struct network *network, struct rwy_err *err)
 {
 	const struct network_spec *of = &network->info.spec;
@@ -60,15 +97,21 @@ static int ensure_gateway(struct daemon *d, struct network *network, struct rwy_
 	if (port && strcmp(port->info.spec.ip, spec.ip) == 0 &&
 	    strcmp(port->info.spec.ip6, spec.ip6) == 0)
 		return 0;
+	const char *own = port ? port->info.ifname_host : "";
+	int r = of->gateway[0] ? check_host(d, of->subnet, own, err) : 0;
+	if (!r && of->gateway6[0])
+		r = check_host(d, of->subnet6, own, err);
+	if (r)
+		return r;
 	if (port) { // It has one family more now.
 		(void)memcpy(spec.mac, port->info.spec.mac, MAC_SIZE);
-		int r = port_remove(d, port, err);
+		r = port_remove(d, port, err);
 		if (r)
 			return r;
 	}
 	make_name(d, network, "gateway", spec.name);
 	(void)memcpy(spec.network, of->name, NAME_SIZE);
-	int r = port_make(d, &spec, -1, false, &made, err);
+	r = port_make(d, &spec, -1, false, &made, err);
 	if (r)
 		return r;
 	r = publish_apply(d, err);

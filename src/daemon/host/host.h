@@ -45,6 +45,20 @@ void host_close(struct host *host);
 // Removes every interface, map and mount of the instance, and frees host in any case.
 int host_destroy_all(struct host *host, struct rwy_err *err);
 
+// An address of an interface in the host's own namespace.
+struct host_address {
+	char interface[HOST_IFNAME_SIZE];
+	char text[HOST_PREFIX_SIZE]; // "address/prefix"
+};
+
+// All of them, of both families, in an array that the caller frees.
+int host_list_addresses(
+	struct host *host,
+	struct host_address **ret,
+	size_t *ret_count,
+	struct rwy_err *err
+);
+
 struct host_network {
 	uint32_t id; // 1 .. 2^31-1
 	uint32_t mtu;

@@ -8,6 +8,32 @@
 #include <stdio.h>
 #include <string.h>
 
+// Addresses that no interface of a network can have, or that the host needs for itself.
+static int check_use(const struct cidr *subnet, const char *text, struct rwy_err *err)
+{
+	static const struct {
+		const char *range, *what;
+	} special[] = {
+		{"127.0.0.0/8", "the loopback interface"},
+		{"224.0.0.0/4", "multicast"},
+		{"fe80::/10", "single links"},
+		{"ff00::/8", "multicast"},
+	};
+	for (size_t i = 0; i < sizeof(special) / sizeof(special[0]); i++) {
+		struct cidr range;
+		if (cidr_parse(special[i].range, &range) || !cidr_overlaps(subnet, &range))
+			continue;
+		err_set(err,
+			-EINVAL,
+			"subnet '%s' is kept for %s (%s)",
+			text,
+			special[i].what,
+			special[i].range);
+		return err_hint(err, "choose private addresses, like 10.77.0.0/24");
+	}
+	return 0;
+}
+
 static int check_subnet(char *text, struct cidr *ret_subnet, struct rwy_err *err)
 {
 	struct cidr subnet;
@@ -28,7 +54,7 @@ static int check_subnet(char *text, struct cidr *ret_subnet, struct rwy_err *err
 	}
 	cidr_format(&subnet, text);
 	*ret_subnet = subnet;
-	return 0;
+	return check_use(&subnet, text, err);
 }
 
 static int check_gateway(

@@ -122,6 +122,21 @@ int host_port_remove(struct host *host, uint32_t id, struct rwy_err *err)
 	return 0;
 }
 
+int host_list_addresses(
+	struct host *host,
+	struct host_address **ret,
+	size_t *ret_count,
+	struct rwy_err *err
+)
+{
+	*ret = calloc(1, sizeof(**ret));
+	if (!*ret)
+		return -ENOMEM;
+	**ret = fake_kernel.address;
+	*ret_count = fake_kernel.address.text[0] != 0;
+	return 0;
+}
+
 bool host_port_exists(struct host *host, uint32_t id)
 {
 	return fake_kernel_port(id) != NULL;

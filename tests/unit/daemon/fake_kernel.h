@@ -34,6 +34,7 @@ struct fake_kernel {
 	struct uplink_port uplinks[FAKE_KERNEL_ROWS];
 	size_t uplink_count;
 	unsigned int settled;
+	struct host_address address; // Of the host; text empty: it has none.
 };
 
 extern struct fake_kernel fake_kernel;

@@ -84,6 +84,34 @@ static void test_gateway_comes_later(void **state)
 	assert_int_equal(rig_get_port("m.gateway").id, second.id);
 }
 
+static void test_subnet_of_the_host(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec spec = rig_network();
+	struct network_info info;
+	fake_kernel.address = (struct host_address){"eth0", "10.0.0.7/16"};
+	assert_int_equal(service_network_add(instance, &spec, &info, &err), -EEXIST);
+	assert_string_equal(
+		err.msg,
+		"cannot create network 'n': subnet 10.0.0.0/24 overlaps 10.0.0.7/16 of the host's interface 'eth0'"
+	);
+	assert_int_equal(service_network_get(instance, "n", &info, &err), -ENOENT);
+	fake_kernel.address = (struct host_address){"eth0", "fd00::7/64"};
+	assert_int_equal(service_network_add(instance, &spec, &info, &err), -EEXIST);
+	assert_int_equal(fake_kernel.port_count + fake_kernel.network_count, 0);
+
+	// What is there already stays, and so does what keeps out of the host.
+	spec.no_gateway = true;
+	(void)rig_add_network(&spec);
+	assert_int_equal(service_network_remove(instance, "n", &err), 0);
+	fake_kernel.address = (struct host_address){"eth0", "10.0.1.7/24"};
+	spec.no_gateway = false;
+	(void)rig_add_network(&spec);
+	fake_kernel.address = (struct host_address){"eth0", "10.0.0.7/16"};
+	rig_restart(false);
+	assert_true(rig_has_port("n.gateway"));
+}
+
 static void test_network_is_undone(void **state)
 {
 	static const char *const steps[] = {
@@ -271,6 +299,7 @@ int main(void)
 		TEST(test_network_has_gateway),
 		TEST(test_gateway_is_optional),
 		TEST(test_gateway_comes_later),
+		TEST(test_subnet_of_the_host),
 		TEST(test_network_is_undone),
 		TEST(test_publish),
 		TEST(test_publish_refused),
