@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Accepts in the rules of iptables. Whoever holds the service's lock. Docker (and others) make FORWARD drop what no rule
 // accepts; an accept in a table of our own does not undo that, while our own table's drops hold whatever is accepted
-// here: this can weaken no isolation.
+// here. Docker keeps its own bridges apart in rules that come after an accept, so this says what those would.
 #include "daemon/firewall/accepts.h"
 
 #include "base/cleanup.h"
@@ -11,7 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#define RULE_SIZE 160
+#define RULE_SIZE 224
 #define RULE_READ_SIZE 1024
 #define RUN_MS 5000
 #define WAIT_SECONDS "3" // For another program's lock on the rules.
@@ -37,28 +37,45 @@ struct plan {
 	const char *tag;
 	const char (*interfaces)[FIREWALL_INTERFACE_SIZE];
 	size_t interface_count;
+	char (*bridges)[FIREWALL_INTERFACE_SIZE]; // Docker's own, where there is DOCKER-USER.
+	size_t bridge_count;
 	struct chain_view chains[CHAIN_COUNT];
 	int chosen; // enum chain, or -1.
-	bool *kept; // Two for each interface: incoming, outgoing.
+	bool *kept; // Of what is wanted, see write_wanted().
 	FILE *out;
 	bool changed;
 };
 
-static void write_rule(
-	char text[RULE_SIZE],
-	const char *tag,
-	const char *interface,
-	unsigned int direction
-)
+static size_t count_wanted(const struct plan *plan)
 {
+	return plan->bridge_count + plan->interface_count * 2;
+}
+
+// The rule at this place among those that are wanted: bridges first, since a rule behind an accept never counts, then
+// what comes in and what goes out by each interface. What goes to a bridge is there by an answer or a published port, or
+// comes from no network of ours.
+static void write_wanted(const struct plan *plan, size_t at, char ret_text[RULE_SIZE])
+{
+	if (at < plan->bridge_count) {
+		(void)snprintf(
+			ret_text,
+			RULE_SIZE,
+			"-i rwg+ -o %.15s -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT"
+			" -m comment --comment \"%.60s\" -j DROP",
+			plan->bridges[at],
+			plan->tag
+		);
+		return;
+	}
+	at -= plan->bridge_count;
 	// It fits: names have 15 characters.
 	(void)snprintf(
-		text,
+		ret_text,
 		RULE_SIZE,
 		"-%c %.15s -m comment --comment \"%.60s\" -j ACCEPT",
-		direction ? 'o' : 'i',
-		interface,
-		tag
+		at % 2 ? 'o' : 'i',
+		plan->interfaces[at / 2],
+		plan->tag
 	);
 }
 
@@ -118,6 +135,34 @@ static void view_rule(struct plan *plan, int chain, const char *rule)
 	}
 }
 
+// The bridge that a rule of Docker's in one of its chains is about, when it is about what goes there.
+static void view_bridge(struct plan *plan, const char *line)
+{
+	const char *end = line + strcspn(line, "\n");
+	const char *out = strstr(line, " -o ");
+	if (!begins(line, "-A DOCKER-") || begins(line, "-A DOCKER-USER ") || !out || out >= end ||
+	    out[-1] == '!')
+		return;
+	size_t length = strcspn(out + 4, " \n");
+	char *name = plan->bridges[plan->bridge_count];
+	if (!length || length >= FIREWALL_INTERFACE_SIZE)
+		return;
+	memcpy(name, out + 4, length);
+	name[length] = '\0';
+	for (size_t i = 0; i < plan->bridge_count; i++)
+		if (strcmp(plan->bridges[i], name) == 0)
+			return;
+	plan->bridge_count++;
+}
+
+static void view_bridges(struct plan *plan, const char *listing)
+{
+	if (!plan->interface_count || plan->chosen != CHAIN_DOCKER_USER)
+		return;
+	for (const char *line = listing; *line; line = next_line(line))
+		view_bridge(plan, line);
+}
+
 static void view_all(struct plan *plan, const char *listing)
 {
 	char rule[RULE_READ_SIZE];
@@ -137,21 +182,21 @@ static void view_all(struct plan *plan, const char *listing)
 		plan->chosen = CHAIN_FORWARD;
 }
 
-// Whether this rule of ours is one that is wanted, and the first of its kind.
-static bool keep_rule(struct plan *plan, const char *rule)
+// Whether this rule of ours is one that is wanted, and the first of its kind. No bridge's may come after an accept.
+static bool keep_rule(struct plan *plan, int chain, const char *rule)
 {
 	char wanted[RULE_SIZE];
-	for (size_t i = 0; i < plan->interface_count * 2; i++) {
-		write_rule(wanted, plan->tag, plan->interfaces[i / 2], i % 2);
-		if (strcmp(rule, wanted) == 0 && !plan->kept[i]) {
-			plan->kept[i] = true;
-			return true;
-		}
+	for (size_t i = 0; i < count_wanted(plan); i++) {
+		write_wanted(plan, i, wanted);
+		if (strcmp(rule, wanted) || plan->kept[i])
+			continue;
+		plan->kept[i] = true;
+		return i >= plan->bridge_count || plan->chains[chain].kept < plan->bridge_count;
 	}
 	return false;
 }
 
-// Whether each of our rules is wanted, once, and lies where it counts.
+// Whether each of our rules is wanted, once, and lies where it counts; and whether what is missing can come behind them.
 static bool all_fit(struct plan *plan, const char *listing)
 {
 	char rule[RULE_READ_SIZE];
@@ -162,11 +207,14 @@ static bool all_fit(struct plan *plan, const char *listing)
 			continue;
 		if (!is_tagged(plan, rule))
 			ended[chain] = ended[chain] || ends_chain(rule);
-		else if (chain != plan->chosen || ended[chain] || !keep_rule(plan, rule))
+		else if (chain != plan->chosen || ended[chain] || !keep_rule(plan, chain, rule))
 			return false;
 		else
 			plan->chains[chain].kept++;
 	}
+	for (size_t i = 0; i < plan->bridge_count; i++)
+		if (!plan->kept[i])
+			return false;
 	return true;
 }
 
@@ -179,7 +227,7 @@ static void remove_rules(struct plan *plan, const char *listing)
 			plan->chains[plan->chosen].before += plan->chains[plan->chosen].kept;
 		return;
 	}
-	memset(plan->kept, 0, plan->interface_count * 2 * sizeof(*plan->kept));
+	memset(plan->kept, 0, count_wanted(plan) * sizeof(*plan->kept));
 	for (const char *line = listing; *line; line = next_line(line)) {
 		int chain = parse_rule(line, rule, sizeof(rule));
 		if (chain >= 0 && is_tagged(plan, rule))
@@ -194,10 +242,10 @@ static void add_rules(struct plan *plan)
 	if (plan->chosen < 0)
 		return;
 	struct chain_view *view = &plan->chains[plan->chosen];
-	for (size_t i = 0; i < plan->interface_count * 2; i++) {
+	for (size_t i = 0; i < count_wanted(plan); i++) {
 		if (plan->kept[i])
 			continue;
-		write_rule(rule, plan->tag, plan->interfaces[i / 2], i % 2);
+		write_wanted(plan, i, rule);
 		if (view->ended)
 			(void)fprintf(
 				plan->out,
@@ -212,6 +260,14 @@ static void add_rules(struct plan *plan)
 	}
 }
 
+static size_t count_lines(const char *listing)
+{
+	size_t lines = 0;
+	for (const char *line = listing; *line; line = next_line(line))
+		lines++;
+	return lines;
+}
+
 int accepts_plan(
 	const char *listing,
 	const char *tag,
@@ -223,17 +279,21 @@ int accepts_plan(
 	struct plan plan = {
 		.tag = tag, .interfaces = interfaces, .interface_count = interface_count};
 	_cleanup_free_ char *script = NULL;
-	_cleanup_free_ bool *kept = calloc(interface_count * 2 + 1, sizeof(*kept));
+	size_t lines = count_lines(listing); // No more bridges than that.
+	_cleanup_free_ bool *kept = calloc(interface_count * 2 + lines + 1, sizeof(*kept));
+	_cleanup_free_ void *bridges = calloc(lines + 1, sizeof(*plan.bridges));
 	size_t size;
 	plan.kept = kept;
+	plan.bridges = bridges;
 	plan.out = open_memstream(&script, &size);
-	if (!kept || !plan.out) {
+	if (!kept || !bridges || !plan.out) {
 		if (plan.out)
 			(void)fclose(plan.out); // Nothing was written.
 		return -ENOMEM;
 	}
 	(void)fputs("*filter\n", plan.out);
 	view_all(&plan, listing);
+	view_bridges(&plan, listing);
 	remove_rules(&plan, listing);
 	add_rules(&plan);
 	(void)fputs("COMMIT\n", plan.out);

@@ -4,6 +4,7 @@
 #include "daemon/firewall/accepts.h"
 #include "tests/lib/unit.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #define RULE(direction, interface) \
@@ -69,6 +70,59 @@ static void test_docker(void **state)
 	       ) "COMMIT\n");
 }
 
+#define BRIDGE(name)       \
+	"-i rwg+ -o " name \
+	" -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment \"ringway ab12\" -j DROP\n"
+#define OURS RULE("i", "rwg1-ab12") "-A DOCKER-USER " RULE("o", "rwg1-ab12")
+#define STAGES                                                                              \
+	"-A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2\n" \
+	"-A DOCKER-ISOLATION-STAGE-1 ! -s 172.18.0.0/16 -o br-0123456789ab -j DROP\n"       \
+	"-A DOCKER-ISOLATION-STAGE-2 -o br-0123456789ab -j DROP\n"                          \
+	"-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP\n"
+
+// Docker's own bridges are reached by what is published there only.
+static void test_bridges(void **state)
+{
+	static const char added[] = "-A DOCKER-USER " BRIDGE("br-0123456789ab"
+	) "-A DOCKER-USER " BRIDGE("docker0") "-A DOCKER-USER " OURS;
+	char script[2048];
+	char listing[2048];
+	(void)snprintf(script, sizeof(script), "*filter\n%sCOMMIT\n", added);
+	expect(DOCKER STAGES, 1, script);
+	(void)snprintf(listing, sizeof(listing), "%s%s%s", DOCKER, added, STAGES);
+	expect(listing, 1, NULL);
+	// Docker has a bridge more: it comes before the accepts.
+	(void)snprintf(
+		script,
+		sizeof(script),
+		"*filter\n-D DOCKER-USER %s-D DOCKER-USER %s-D DOCKER-USER %s%sCOMMIT\n",
+		BRIDGE("docker0"),
+		RULE("i", "rwg1-ab12"),
+		RULE("o", "rwg1-ab12"),
+		added
+	);
+	expect(DOCKER "-A DOCKER-USER " BRIDGE("docker0") "-A DOCKER-USER " OURS STAGES, 1, script);
+	// A network more, behind them; and the last one goes.
+	expect(DOCKER "-A DOCKER-USER " BRIDGE("docker0"
+	       ) "-A DOCKER-USER " OURS
+		 "-A DOCKER-USER -j RETURN\n-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP\n",
+	       2,
+	       "*filter\n-I DOCKER-USER 4 " RULE("i", "rwg2-ab12") "-I DOCKER-USER 5 " RULE(
+		       "o", "rwg2-ab12"
+	       ) "COMMIT\n");
+	expect(DOCKER "-A DOCKER-USER " BRIDGE("docker0") STAGES,
+	       0,
+	       "*filter\n-D DOCKER-USER " BRIDGE("docker0") "COMMIT\n");
+	// In the wrong order.
+	expect(DOCKER "-A DOCKER-USER " OURS "-A DOCKER-USER " BRIDGE("docker0"
+	       ) "-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP\n",
+	       1,
+	       "*filter\n-D DOCKER-USER " RULE("i", "rwg1-ab12") "-D DOCKER-USER " RULE(
+		       "o", "rwg1-ab12"
+	       ) "-D DOCKER-USER " BRIDGE("docker0") "-A DOCKER-USER " BRIDGE("docker0"
+	       ) "-A DOCKER-USER " OURS "COMMIT\n");
+}
+
 static void test_removal(void **state)
 {
 	// The last network went; other instances' and other people's rules stay.
@@ -120,6 +174,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_nothing_to_do),
 		cmocka_unit_test(test_docker),
+		cmocka_unit_test(test_bridges),
 		cmocka_unit_test(test_removal),
 		cmocka_unit_test(test_forward),
 	};
