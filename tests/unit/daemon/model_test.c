@@ -365,6 +365,12 @@ static void test_port_attachments(void **state)
 	spec = port_of("kernel");
 	SET_TEXT(spec.netns, "run/netns/a");
 	expect_bad_port(&spec, "the namespace's path 'run/netns/a' is relative");
+}
+
+static void test_interface_names(void **state)
+{
+	struct rwy_err err = {0};
+	struct port_spec spec;
 	static const char *const names[] = {
 		"a/b", "a b", ".", "..", "all", "a:1", "a%d", "sixteen-letters-"};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
@@ -376,6 +382,13 @@ static void test_port_attachments(void **state)
 		else
 			assert_int_equal(model_check_ifname(names[i], &err), -EINVAL);
 	}
+}
+
+static void test_attachments_lack(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec net = network("10.0.0.0/24", "10.0.0.1", 1500);
+	struct port_spec spec;
 	static const char *const without[] = {"vhost", "ether"};
 	for (size_t i = 0; i < 2; i++) {
 		spec = port_of(without[i]);
@@ -545,6 +558,8 @@ int main(void)
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_port_addresses),
 		cmocka_unit_test(test_port_attachments),
+		cmocka_unit_test(test_interface_names),
+		cmocka_unit_test(test_attachments_lack),
 		cmocka_unit_test(test_port_limits),
 		cmocka_unit_test(test_cores),
 		cmocka_unit_test(test_features),

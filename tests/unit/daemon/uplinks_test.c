@@ -27,7 +27,7 @@ static void open_uplinks(void)
 
 static int setup(void **state)
 {
-	memcpy(dir + strlen(dir) - 6, "XXXXXX", 6); // mkdtemp() wrote there.
+	memset(dir + strlen(dir) - 6, 'X', 6); // mkdtemp() wrote there.
 	if (!mkdtemp(dir))
 		return -1;
 	open_uplinks();
