@@ -73,7 +73,10 @@ static int move(
 	rtnl_link_set_name(changes, inside->name);
 	r = links_change(host->home, peer, changes, "move", err);
 	rtnl_link_put(peer);
-	return r;
+	if (r != -EEXIST)
+		return r;
+	err_set(err, r, "the network namespace has an interface '%s' already", inside->name);
+	return err_hint(err, "choose another name (--interface), or remove that one");
 }
 
 static int set_name(struct place *place, const char *name, struct rwy_err *err)

@@ -232,6 +232,10 @@ static void test_place(void **state)
 	};
 	assert_int_equal(host_port_place(rig.host, port.id, &inside, &err), -ENOENT);
 	assert_int_equal(host_port_add(rig.host, &port, &err), 0);
+	strcpy(inside.name, "lo");
+	assert_int_equal(host_port_place(rig.host, port.id, &inside, &err), -EEXIST);
+	assert_string_equal(err.msg, "the network namespace has an interface 'lo' already");
+	strcpy(inside.name, "net0");
 	for (int i = 0; i < 2; i++)
 		assert_int_equal(host_port_place(rig.host, port.id, &inside, &err), 0);
 	rig_go(&rig, 2);
