@@ -247,7 +247,8 @@ static int start(struct device *device, struct rwy_err *err)
 			device->driver,
 			strerror(-r)
 		);
-	r = rte_eth_promiscuous_enable(device->id);
+	r = device->iface.name[0] ? iface_set_promiscuous(&device->iface)
+				  : rte_eth_promiscuous_enable(device->id);
 	if (r && r != -ENOTSUP)
 		log_warn("'%s' does not become promiscuous: %s", device->args, strerror(-r));
 	choose_wake(device, interrupts);

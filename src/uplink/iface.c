@@ -11,6 +11,7 @@
 #include <linux/bpf.h>
 #include <linux/ethtool.h>
 #include <linux/if_link.h>
+#include <linux/if_packet.h>
 #include <linux/rtnetlink.h>
 #include <linux/sockios.h>
 #include <stdio.h>
@@ -35,6 +36,20 @@ static int ask_ethtool(const struct iface *iface, void *data)
 {
 	struct ifreq ifr = {.ifr_data = data};
 	return ask(iface, SIOCETHTOOL, &ifr);
+}
+
+// Not by the interface's flag (as DPDK's drivers do), which would stay behind.
+int iface_set_promiscuous(struct iface *iface)
+{
+	struct packet_mreq request = {
+		.mr_ifindex = (int)iface->index, .mr_type = PACKET_MR_PROMISC};
+	_cleanup_close_ int sock = socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC, 0); // Receives none.
+	if (sock < 0 ||
+	    setsockopt(sock, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &request, sizeof(request)))
+		return -errno;
+	iface->promiscuous = sock;
+	sock = -1;
+	return 0;
 }
 
 // The value of "iface=" in devargs. False: there is none.
@@ -91,7 +106,7 @@ static int read_state(struct iface *iface)
 
 int iface_find(const char *devargs, struct iface *ret_iface, struct rwy_err *err)
 {
-	struct iface iface = {.xdp_link = -1, .netlink = -1, .channels = 1};
+	struct iface iface = {.xdp_link = -1, .promiscuous = -1, .netlink = -1, .channels = 1};
 	char path[64];
 	*ret_iface = iface;
 	if (!read_name(devargs, iface.name))

@@ -18,7 +18,8 @@ struct iface {
 	bool is_virtual;   // No hardware: frames come with checksums that are left to the receiver.
 	bool up;	   // And has a carrier.
 	int xdp_link; // -1, or what keeps the other end of a veth from sending frames longer than the MTU.
-	int netlink; // -1, or the socket that tells of changes.
+	int promiscuous; // -1, or the socket that keeps it so.
+	int netlink;	 // -1, or the socket that tells of changes.
 	void (*changed)(void *arg, bool gone);
 	void *arg;
 };
@@ -33,6 +34,9 @@ void iface_prepare(struct iface *iface, uint32_t mtu);
 // A veth's other end sends segments of 64 KiB that nobody has cut yet, which an AF_PACKET socket would get cut off: keeps
 // it from that. Needs the right to load programs for interfaces; without it, it logs what to do.
 void iface_cut_segments(struct iface *iface);
+
+// Receives what is for any address, for as long as the process runs, however it ends. 0 or a negative errno.
+int iface_set_promiscuous(struct iface *iface);
 
 // AF_XDP's program stays on the interface when its process is killed, and keeps the next one from starting: takes it off.
 void iface_clear_xdp(const struct iface *iface);

@@ -181,6 +181,11 @@ uplink_failed() {
 	[ "$(json port inspect "$id-$1.uplink" -- .uplink.state)" = failed ]
 }
 
+# reason_names INTERFACE: by the uplink that ends, or by the next one that finds it gone.
+reason_names() {
+	json port inspect "$id-jumbo.uplink" -- .uplink.reason | grep "$1"
+}
+
 @test 'an interface may go and come' {
 	jumbo_link
 	ringway network create "$id-jumbo" --subnet 10.99.9.0/24 --mtu 9000 --no-gateway --uplink "$id-j0"
@@ -190,7 +195,7 @@ uplink_failed() {
 	ping_all out 10.99.9.10 -c 3 -i 0.1 -M 'do' -s 8972
 	ip link del "$id-j0"
 	poll uplink_failed jumbo
-	json port inspect "$id-jumbo.uplink" -- .uplink.reason | grep "$id-j0"
+	poll reason_names "$id-j0"
 	jumbo_link
 	poll reaches jumbo 10.99.9.1
 }
@@ -254,4 +259,7 @@ no_uplinks() {
 	# AF_XDP's program is off again.
 	ip link show "$id-d2" >"$work/link.txt"
 	run ! grep -w xdp "$work/link.txt"
+	for name in d0 d1 d2; do
+		ip -d link show "$id-$name" | grep -w 'promiscuity 0'
+	done
 }
