@@ -127,6 +127,11 @@ static int add_addresses(struct cli *cli, const struct cli_args *args, json_t *b
 		r = cli_add_by_family(cli, args, "gateway", gateways, body);
 	if (!r)
 		r = add_aux_addresses(cli, args, body);
+	const char *uplink = cli_value(args, "uplink");
+	if (!r && uplink && !uplink[0]) {
+		(void)cli_usage(cli, args->cmd, "--uplink must be a device, not ''");
+		return -EINVAL;
+	}
 	if (!r)
 		r = cli_add_vlan(cli, args, body);
 	if (!r && cli_value(args, "ip-range"))
