@@ -188,7 +188,7 @@ static bool keep_rule(struct plan *plan, int chain, const char *rule)
 	char wanted[RULE_SIZE];
 	for (size_t i = 0; i < count_wanted(plan); i++) {
 		write_wanted(plan, i, wanted);
-		if (strcmp(rule, wanted) || plan->kept[i])
+		if (strcmp(rule, wanted) != 0 || plan->kept[i])
 			continue;
 		plan->kept[i] = true;
 		return i >= plan->bridge_count || plan->chains[chain].kept < plan->bridge_count;
