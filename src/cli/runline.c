@@ -98,6 +98,9 @@ static int apply(
 	case RUN_WORD_PULL:
 		line->pull = value;
 		break;
+	case RUN_WORD_PUBLISH:
+		line->publishes = true;
+		break;
 	case RUN_WORD_PASS:
 	case RUN_WORD_COUNT:
 		break;

@@ -55,6 +55,7 @@ struct run_line {
 	bool interactive;
 	bool dry_run;
 	bool help;
+	bool publishes; // Ports, with -p or -P.
 	// Options that apply to the first network.
 	const char *ip;
 	const char *mac;

@@ -245,9 +245,23 @@ static int finish_first(struct run_line *line, struct rwy_err *err)
 	return r;
 }
 
+// Only an ordinary interface has ports that can be published; docker would say nothing.
+static int check_publish(const struct run_line *line, struct rwy_err *err)
+{
+	if (!line->publishes || !line->network_count)
+		return 0;
+	for (size_t i = 0; i < line->network_count; i++)
+		if (run_network_is_kernel(&line->networks[i]))
+			return 0;
+	err_set(err, -EINVAL, "ports of a vhost port cannot be published (-p)");
+	return err_hint(err, "give the container an interface too: --network NET,attach=kernel");
+}
+
 int run_network_finish(struct run_line *line, struct rwy_err *err)
 {
 	int r = finish_first(line, err);
+	if (!r)
+		r = check_publish(line, err);
 	if (!r && line->queues)
 		r = check_queues(line->queues, err);
 	for (size_t i = 0; !r && i < line->network_count; i++)
