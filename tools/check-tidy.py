@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""clang-tidy over every C file of a build: tools/check-tidy.py BUILD JOBS
+"""clang-tidy over the C files of a build: tools/check-tidy.py BUILD JOBS [FOLDER..], all of them or those below folders.
 
 A file that was clean, and whose text, headers, flags and .clang-tidy are the same since, is not read
 again: the marks are in BUILD/tidy/.
@@ -61,11 +61,19 @@ def check(build, entry):
     return run.stdout + run.stderr
 
 
+def is_below(build, name, folders):
+    path = (build / name).resolve()
+    return not folders or any(path.is_relative_to(TOP / folder) for folder in folders)
+
+
 def main():
     build = pathlib.Path(sys.argv[1]).resolve()
     (build / "tidy").mkdir(exist_ok=True)
     entries = json.loads((build / "compile_commands.json").read_text())
-    by_file = {e["file"]: e for e in entries if e["file"].endswith(".c")}
+    by_file = {
+        e["file"]: e for e in entries
+        if e["file"].endswith(".c") and is_below(build, e["file"], sys.argv[3:])
+    }
     with concurrent.futures.ThreadPoolExecutor(int(sys.argv[2])) as pool:
         results = list(pool.map(lambda e: check(build, e), by_file.values()))
     bad = [text for text in results if text]

@@ -150,7 +150,12 @@ stage_build-asan() {
 }
 
 stage_tidy() {
-	python3 tools/check-tidy.py build-clang "$jobs"
+	python3 tools/check-tidy.py build-clang "$jobs" src bench
+}
+
+# Not among those that run by themselves, for the time that it takes: tools/check.sh build-clang tidy-tests.
+stage_tidy-tests() {
+	python3 tools/check-tidy.py build-clang "$jobs" tests
 }
 
 # run_meson_tests DIR [ARGUMENT...]: counts each test of the suite, or of those that are named.
