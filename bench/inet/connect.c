@@ -29,6 +29,18 @@ static int try_connect(const struct inet_config *config, int type)
 	int fd = socket(config->to.any.sa_family, type | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -errno;
+	if (type == SOCK_STREAM && config->congestion &&
+	    setsockopt(
+		    fd,
+		    IPPROTO_TCP,
+		    TCP_CONGESTION,
+		    config->congestion,
+		    (socklen_t)strlen(config->congestion)
+	    )) {
+		int error = -errno;
+		(void)close(fd); // The failure is told.
+		return error;
+	}
 	if (connect(fd, &config->to.any, config->to_length) == 0)
 		return fd;
 	int r = -errno;

@@ -37,6 +37,7 @@ struct inet_config {
 	uint32_t size;	  // Of a datagram's payload.
 	double seconds;
 	double warm_seconds;
+	const char *congestion; // TCP congestion control; NULL: the namespace's own.
 	bool steps; // Wait for a line on standard input before and after the measurement.
 };
 

@@ -20,7 +20,7 @@ static int usage(void)
 	(void
 	)fputs("usage: inet serve [--port N]\n"
 	       "       inet stream|fetch|datagrams|pingpong|connects --to IP [--port N] [--streams N]\n"
-	       "            [--size BYTES] [--seconds S] [--warm S] [--steps]\n",
+	       "            [--size BYTES] [--seconds S] [--warm S] [--congestion NAME] [--steps]\n",
 	       stderr);
 	return 2;
 }
@@ -72,6 +72,9 @@ static int read_option(int option, const char *text, struct inet_config *config)
 		return read_number(text, 0.01, SECONDS_MAX, &config->seconds);
 	case 'w':
 		return read_number(text, 0, SECONDS_MAX, &config->warm_seconds);
+	case 'c':
+		config->congestion = text;
+		return 0;
 	case 'x':
 		config->steps = true;
 		return 0;
@@ -89,6 +92,7 @@ static int read_options(int argc, char **argv, struct inet_config *config)
 		{"size", required_argument, NULL, 'b'},
 		{"seconds", required_argument, NULL, 's'},
 		{"warm", required_argument, NULL, 'w'},
+		{"congestion", required_argument, NULL, 'c'},
 		{"steps", no_argument, NULL, 'x'},
 		{0},
 	};

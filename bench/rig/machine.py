@@ -75,6 +75,7 @@ def describe(top, build):
         "virtual": bool(flags and "hypervisor" in flags[1].split()),
         "memory_mib": int(memory[1]) // 1024 if memory else None,
         "kernel": platform.release(),
+        "congestion": _read("/proc/sys/net/ipv4/tcp_congestion_control").strip(),
         "mitigations": {p.name: _read(p).strip() for p in
                         sorted(pathlib.Path("/sys/devices/system/cpu/vulnerabilities").glob("*"))},
         "versions": {

@@ -21,9 +21,11 @@ def _facts(document):
 
 def _containers(document):
     engines = dict.fromkeys(r.get("engine", "") for r in document["results"] if r["measure"] == "tcp")
+    congestion = document["machine"].get("congestion") or "the machine's"
     return [
         f"- Ordinary containers are {f'of Docker {e}' if e else 'network namespaces, without an engine'}; nothing is "
-        "pinned to a CPU there but the switch worker." for e in engines
+        f"pinned to a CPU there but the switch worker. TCP congestion control is {congestion} where a row names none."
+        for e in engines
     ]
 
 

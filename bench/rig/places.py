@@ -50,7 +50,8 @@ def front_end(rig, workspace, socket):
     peer = rig.build / "tests/tools/tcp-peer"
     if not peer.exists():
         raise RigError(f"{rig.build} has no TCP peer: run 'make' first, or say --build")
-    process = workspace.start("peer", ["stdbuf", "-oL", peer, socket, "--mac", FRONT_MAC, "--ip", SERVER])
+    process = workspace.start("peer", ["stdbuf", "-oL", peer, socket, "--mac", FRONT_MAC, "--ip", SERVER,
+                                        "--ring", 64])
     wait_until(lambda: process.poll() is not None or "ready" in workspace.log("peer"),
                "the TCP peer connecting")
     if process.poll() is not None:

@@ -65,8 +65,8 @@ def _charts(summary):
 
 # What is compared between two containers: (label, value, point); more is better, but for times.
 BARS = (
-    ("TCP", "gbit_per_s", {"traffic": "stream", "streams": 1}),
-    ("TCP, 8", "gbit_per_s", {"traffic": "stream", "streams": 8}),
+    ("TCP", "gbit_per_s", {"traffic": "stream", "streams": 1, "congestion": None}),
+    ("TCP, 8", "gbit_per_s", {"traffic": "stream", "streams": 8, "congestion": None}),
     ("UDP", "datagrams_per_s", {"traffic": "datagrams"}),
     ("1 / latency", "rtt_p50_us", {"traffic": "pingpong"}),
     ("connects", "connects_per_s", {"traffic": "connects"}),

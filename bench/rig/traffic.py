@@ -17,6 +17,8 @@ class Traffic:
     traffic: str = "stream"
     streams: int = 1
     between: str = "containers"
+    # TCP congestion control of the sender; "": the machine's.
+    congestion: str = ""
 
     @property
     def front_end(self):
@@ -24,7 +26,7 @@ class Traffic:
         return self.between in ("to-vhost", "from-vhost")
 
     def key(self):
-        return dataclasses.asdict(self)
+        return {k: v for k, v in dataclasses.asdict(self).items() if v != ""}
 
 
 def _options(traffic):
@@ -32,7 +34,8 @@ def _options(traffic):
         return ["--size", DATAGRAM]
     if traffic.traffic == "connects":
         return ["--streams", CONNECTIONS]
-    return ["--streams", traffic.streams]
+    return ["--streams", traffic.streams,
+            *(["--congestion", traffic.congestion] if traffic.congestion else [])]
 
 
 def _stream(said, cpus):

@@ -48,6 +48,14 @@ class Inet(unittest.TestCase):
         self.assertGreater(result["bytes"], 0)
         self.assertGreater(result["hz"], 1e6)
 
+    def test_congestion_control_is_known_to_the_kernel(self):
+        self.assertGreater(self.run_client("stream", "--congestion", "reno")[-1]["bytes"], 0)
+        done = subprocess.run(
+            [PROGRAM, "stream", "--to", "127.0.0.1", "--port", self.port, "--congestion", "no-such"],
+            capture_output=True, text=True, timeout=PATIENCE, check=False)
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("cannot connect", done.stderr)
+
     def test_datagrams(self):
         result = self.run_client("datagrams", "--size", "100")[-1]
         self.assertEqual(result["size"], 100)

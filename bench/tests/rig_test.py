@@ -179,6 +179,8 @@ class TrafficReports(unittest.TestCase):
             _traffic_result("bridge", one, gbit_per_s=20, cpus=1.75),
             _traffic_result("ringway", eight, gbit_per_s=20),
             _traffic_result("bridge", eight, gbit_per_s=20),
+            _traffic_result("ringway", Traffic(congestion="cubic"), gbit_per_s=30),
+            _traffic_result("bridge", Traffic(congestion="cubic"), gbit_per_s=20),
             _traffic_result("ringway", Traffic("pingpong"), rtt_p50_us=10),
             _traffic_result("bridge", Traffic("pingpong"), rtt_p50_us=15),
             _traffic_result("ringway", Traffic(between="to-vhost"), gbit_per_s=16),
@@ -197,6 +199,8 @@ class TrafficReports(unittest.TestCase):
         found = {r[0]: r for r in report.goals(self.summary)}
         one = found["TCP between two ordinary containers, 1 stream"]
         eight = found["TCP between two ordinary containers, 8 streams"]
+        cubic = found["TCP between two ordinary containers, 1 stream, cubic"]
+        self.assertEqual((cubic[3], cubic[4]), ("1.50 x", True))
         vhost = found["TCP from an ordinary container to a vhost port with TSO"]
         back = found["TCP to an ordinary container from a vhost port with TSO"]
         self.assertEqual((one[3], one[4]), ("1.20 x", True))
