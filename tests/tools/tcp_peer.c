@@ -23,7 +23,6 @@
 #define SEGMENT_IP_MAX 65535u
 #define HEADERS 40u // IPv4 and TCP.
 #define BURST 64
-#define SLEEP_AFTER_NS 50000u
 #define SCALE 7u
 
 #define FEATURES_PLAIN \
@@ -222,7 +221,6 @@ static int wait_for_work(struct peer *peer, uint64_t deadline)
 
 static int run(struct peer *peer)
 {
-	uint64_t busy_ns = clock_ns();
 	int r = 0;
 
 	while (!stop && !(peer->options->once && peer->is_done)) {
@@ -237,9 +235,7 @@ static int run(struct peer *peer)
 			front_kick(peer->front, 0);
 		if (peer->sent != sent)
 			front_kick(peer->front, 1);
-		if (count || peer->sent != sent)
-			busy_ns = peer->now_ns;
-		if (peer->options->busy || peer->now_ns - busy_ns < SLEEP_AFTER_NS)
+		if (peer->options->busy || count || peer->sent != sent)
 			continue;
 		r = wait_for_work(peer, tcp_deadline(&peer->tcp));
 		if (r)
