@@ -26,6 +26,8 @@
 #define BATCH_PIECES (PIECES_MAX / FRAME_BURST_MAX)
 // Frames that a batch is worth its while for.
 #define BATCH_MIN 3
+// Bytes of a burst: it is copied on while it still lies in the core's own cache.
+#define BYTES_MAX 131072
 // Looks at a TAP that had nothing, a second. Each costs a system call, a few hundred nanoseconds of everybody's time.
 #define LOOKS_A_SECOND 250000
 
@@ -133,7 +135,7 @@ uint32_t tap_take(
 	burst->bytes = 0;
 	if (worker->now < pair_of(queue)->next_look)
 		return 0;
-	for (uint32_t tries = 0; tries < max; tries++) {
+	for (uint32_t tries = 0; tries < max && burst->bytes < BYTES_MAX; tries++) {
 		uint8_t *header = worker->tap->buffer[burst->count] + HEADER_AT;
 		ssize_t size = read(queue->kick_fd, header, ROOM);
 		if (size <= 0) { // 0 is the end of a stream, which a TAP has none of.
