@@ -1,16 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The table of messages, and the only encoder and decoder of them. Each op's request, reply and
-// event name their fields and how many descriptors may come along; everything else is refused. No
-// state; any thread.
+// The table of messages: each op's request, reply and event name their fields and how many descriptors may come along.
+// codec.c encodes and decodes them. No state; any thread.
 #include "wire/wire.h"
 
 #include "base/cleanup.h"
 #include "base/fdmsg.h"
+#include "wire/codec.h"
 
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
-#include <string.h>
 
 _Static_assert(WIRE_FDS_MAX <= FDMSG_FDS_MAX, "more descriptors than one message carries");
 _Static_assert(
@@ -159,76 +157,41 @@ static const struct field state_fields[] = {
 	WIRE_BOOL(struct wire_state, more),
 };
 
-static const struct field error_fields[] = {
-	{.name = "errno",
-	 .kind = FIELD_S32,
-	 .flags = FIELD_REQUIRED,
-	 .offset = offsetof(struct rwy_err, code),
-	 .size = sizeof(((struct rwy_err *)0)->code)},
-	{.name = "message",
-	 .kind = FIELD_STR,
-	 .offset = offsetof(struct rwy_err, msg),
-	 .size = ERR_MSG_SIZE},
-	{.name = "hint",
-	 .kind = FIELD_STR,
-	 .offset = offsetof(struct rwy_err, hint),
-	 .size = ERR_HINT_SIZE},
-};
-
-// What one direction of an op carries. Absent shapes (no request of an event) have allowed false.
-struct wire_shape {
-	bool allowed;
-	const struct field *fields;
-	size_t field_count;
-	uint32_t fds_min, fds_max;
-};
-
-#define SHAPE(table, min, max)                                                         \
-	{                                                                              \
-		.allowed = true, .fields = (table), .field_count = FIELD_COUNT(table), \
-		.fds_min = (min), .fds_max = (max)                                     \
-	}
-#define SHAPE_EMPTY             \
-	{                       \
-		.allowed = true \
-	}
-
-struct wire_op_entry {
-	const char *name;
-	struct wire_shape request;
-	struct wire_shape reply;
-	struct wire_shape event;
-};
-
-static const struct wire_op_entry wire_ops[WIRE_OP_COUNT] = {
+static const struct codec_op wire_ops[WIRE_OP_COUNT] = {
 	[WIRE_HELLO] =
-		{"hello", .request = SHAPE(hello_fields, 0, 0), .reply = SHAPE(hello_fields, 0, 0)},
-	[WIRE_PING] = {"ping", .request = SHAPE_EMPTY, .reply = SHAPE(pong_fields, 0, 0)},
+		{"hello", .request = CODEC_SHAPE(hello_fields), .reply = CODEC_SHAPE(hello_fields)},
+	[WIRE_PING] = {"ping", .request = CODEC_SHAPE_EMPTY, .reply = CODEC_SHAPE(pong_fields)},
 	[WIRE_NETWORK_ADD] =
-		{"network_add", .request = SHAPE(network_fields, 0, 0), .reply = SHAPE_EMPTY},
+		{"network_add", .request = CODEC_SHAPE(network_fields), .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_NETWORK_DEL] =
-		{"network_del", .request = SHAPE(id_fields, 0, 0), .reply = SHAPE_EMPTY},
-	[WIRE_PORT_ADD] = {"port_add", .request = SHAPE(port_fields, 0, 1), .reply = SHAPE_EMPTY},
-	[WIRE_PORT_SET] = {"port_set", .request = SHAPE(port_fields, 0, 0), .reply = SHAPE_EMPTY},
-	[WIRE_PORT_DEL] = {"port_del", .request = SHAPE(id_fields, 0, 0), .reply = SHAPE_EMPTY},
-	[WIRE_CONN_ADD] = {"conn_add", .request = SHAPE(id_fields, 1, 1), .reply = SHAPE_EMPTY},
+		{"network_del", .request = CODEC_SHAPE(id_fields), .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_PORT_ADD] =
+		{"port_add",
+		 .request = CODEC_SHAPE_FDS(port_fields, 0, 1),
+		 .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_PORT_SET] =
+		{"port_set", .request = CODEC_SHAPE(port_fields), .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_PORT_DEL] =
+		{"port_del", .request = CODEC_SHAPE(id_fields), .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_CONN_ADD] =
+		{"conn_add",
+		 .request = CODEC_SHAPE_FDS(id_fields, 1, 1),
+		 .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_STATION_ADD] =
-		{"station_add", .request = SHAPE(station_fields, 0, 0), .reply = SHAPE_EMPTY},
+		{"station_add", .request = CODEC_SHAPE(station_fields), .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_STATION_DEL] =
-		{"station_del", .request = SHAPE(station_fields, 0, 0), .reply = SHAPE_EMPTY},
+		{"station_del", .request = CODEC_SHAPE(station_fields), .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_STATION_SWEEP] =
-		{"station_sweep", .request = SHAPE(epoch_fields, 0, 0), .reply = SHAPE_EMPTY},
+		{"station_sweep", .request = CODEC_SHAPE(epoch_fields), .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_STATS] =
-		{"stats", .request = SHAPE(after_fields, 0, 0), .reply = SHAPE(stats_fields, 0, 0)},
+		{"stats", .request = CODEC_SHAPE(after_fields), .reply = CODEC_SHAPE(stats_fields)},
 	[WIRE_STATE] =
 		{"state",
-		 .request = SHAPE(after_fields, 0, 0),
-		 .reply = SHAPE(state_fields, 0, WIRE_STATE_PORTS)},
-	[WIRE_STOP] = {"stop", .request = SHAPE_EMPTY, .reply = SHAPE_EMPTY},
-	[WIRE_PORT_EVENT] = {"port_event", .event = SHAPE(event_fields, 0, 0)},
+		 .request = CODEC_SHAPE(after_fields),
+		 .reply = CODEC_SHAPE_FDS(state_fields, 0, WIRE_STATE_PORTS)},
+	[WIRE_STOP] = {"stop", .request = CODEC_SHAPE_EMPTY, .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_PORT_EVENT] = {"port_event", .event = CODEC_SHAPE(event_fields)},
 };
-
-static const struct wire_shape wire_shape_empty = SHAPE_EMPTY;
 
 const char *wire_port_state_text(uint32_t state)
 {
@@ -244,23 +207,6 @@ void wire_msg_close_fds(struct wire_msg *msg)
 	msg->fd_count = 0;
 }
 
-// Which args msg carries by its op, direction and id. NULL: the table has no such message.
-static const struct wire_shape *msg_shape(const struct wire_msg *msg, bool from_switch)
-{
-	if ((unsigned int)msg->op >= WIRE_OP_COUNT)
-		return NULL;
-	const struct wire_op_entry *op = &wire_ops[msg->op];
-	const struct wire_shape *shape = &op->event;
-	if (msg->is_reply)
-		shape = &op->reply;
-	else if (!from_switch)
-		shape = &op->request;
-	if (!shape->allowed || (shape == &op->event) != (msg->id == 0))
-		return NULL;
-	// A failed reply carries nothing but the error.
-	return msg->is_reply && msg->error.code ? &wire_shape_empty : shape;
-}
-
 static uint32_t listener_count(const struct wire_state *state)
 {
 	uint32_t count = 0;
@@ -269,226 +215,61 @@ static uint32_t listener_count(const struct wire_state *state)
 	return count;
 }
 
-// Some messages say themselves how many descriptors come along.
 static void find_fd_range(
-	const struct wire_msg *msg,
-	const struct wire_shape *shape,
-	uint32_t *ret_low,
-	uint32_t *ret_high
+	const struct codec_msg *msg,
+	const struct codec_shape *shape,
+	uint32_t *io_low,
+	uint32_t *io_high
 )
 {
-	const struct wire_port *port = &msg->args.port;
+	const struct wire_port *port = msg->args;
 
-	*ret_low = shape->fds_min;
-	*ret_high = shape->fds_max;
 	if (msg->op == WIRE_STATE && shape->fields == state_fields)
-		*ret_low = *ret_high = listener_count(&msg->args.state);
+		*io_low = *io_high = listener_count(msg->args);
 	else if (msg->op == WIRE_PORT_ADD && shape->fields == port_fields && port->kind == WIRE_PORT_TAP)
-		*ret_low = *ret_high = port->queues;
+		*io_low = *io_high = port->queues;
 }
 
-static int check_fds(
-	const struct wire_msg *msg,
-	const struct wire_shape *shape,
-	struct rwy_err *err
-)
-{
-	uint32_t low;
-	uint32_t high;
-	find_fd_range(msg, shape, &low, &high);
-	if (msg->fd_count >= low && msg->fd_count <= high)
-		return 0;
-	return err_set(
-		err,
-		-EPROTO,
-		"message '%s' has %" PRIu32 " descriptors, not %" PRIu32 " to %" PRIu32,
-		wire_ops[msg->op].name,
-		msg->fd_count,
-		low,
-		high
-	);
-}
+static const struct codec wire_codec = {
+	.ops = wire_ops,
+	.op_count = WIRE_OP_COUNT,
+	.datagram_max = WIRE_DATAGRAM_MAX,
+	.fd_max = WIRE_FDS_MAX,
+	.find_fd_range = find_fd_range,
+};
 
-static json_t *encode_error(const struct rwy_err *error)
+static struct codec_msg view_of(struct wire_msg *msg)
 {
-	struct rwy_err positive = *error;
-	positive.code = -error->code;
-	json_t *object = json_object();
-	if (object && fields_encode(&positive, error_fields, FIELD_COUNT(error_fields), object)) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
-static json_t *encode_args(const struct wire_msg *msg, const struct wire_shape *shape)
-{
-	json_t *object = json_object();
-	if (object && fields_encode(&msg->args, shape->fields, shape->field_count, object)) {
-		json_decref(object);
-		return NULL;
-	}
-	return object;
-}
-
-static json_t *encode_msg(const struct wire_msg *msg, const struct wire_shape *shape)
-{
-	bool failed = msg->is_reply && msg->error.code;
-	_cleanup_json_ json_t *body = failed ? encode_error(&msg->error) : encode_args(msg, shape);
-	if (!body)
-		return NULL;
-	return json_pack(
-		"{s:s, s:I, s:O}",
-		"op",
-		wire_ops[msg->op].name,
-		"id",
-		(json_int_t)msg->id,
-		failed ? "error" : "args",
-		body
-	);
+	return (struct codec_msg){
+		.op = (int)msg->op,
+		.id = msg->id,
+		.is_reply = msg->is_reply,
+		.error = &msg->error,
+		.args = &msg->args,
+		.fds = msg->fds,
+		.fd_count = msg->fd_count,
+	};
 }
 
 int wire_send(int sock, const struct wire_msg *msg, struct rwy_err *err)
 {
-	bool from_switch = msg->is_reply || msg->id == 0;
-	const struct wire_shape *shape = msg_shape(msg, from_switch);
-	if (!shape)
-		return err_set(
-			err,
-			-EINVAL,
-			"there is no message %d with id %" PRIu32,
-			(int)msg->op,
-			msg->id
-		);
-	int r = check_fds(msg, shape, err);
-	if (r)
-		return r;
-	_cleanup_json_ json_t *json = encode_msg(msg, shape);
-	_cleanup_free_ char *text = json ? json_dumps(json, JSON_COMPACT) : NULL;
-	if (!text)
-		return err_set(err, -ENOMEM, "cannot encode message '%s'", wire_ops[msg->op].name);
-	size_t size = strlen(text);
-	if (size > WIRE_DATAGRAM_MAX)
-		return err_set(
-			err,
-			-EMSGSIZE,
-			"message '%s' has %zu bytes, the limit is %d",
-			wire_ops[msg->op].name,
-			size,
-			WIRE_DATAGRAM_MAX
-		);
-	ssize_t sent = fdmsg_send(sock, text, size, msg->fds, msg->fd_count, 0);
-	if (sent == -ECONNRESET || sent == -ENOTCONN)
-		sent = -EPIPE;
-	if (sent < 0)
-		return err_set(
-			err,
-			(int)sent,
-			"cannot send message '%s': %s",
-			wire_ops[msg->op].name,
-			strerror((int)-sent)
-		);
-	return 0;
-}
-
-static int decode_op(json_t *value, struct wire_msg *msg, struct rwy_err *err)
-{
-	const char *name = json_string_value(value);
-	for (int op = 0; name && op < WIRE_OP_COUNT; op++) {
-		if (strcmp(name, wire_ops[op].name) != 0)
-			continue;
-		msg->op = (enum wire_op)op;
-		return 0;
-	}
-	return err_set(err, -EPROTO, "unknown message '%.40s'", name ? name : "");
-}
-
-static int decode_error(json_t *body, struct wire_msg *msg, struct rwy_err *err)
-{
-	int r = fields_decode(body, error_fields, FIELD_COUNT(error_fields), &msg->error, err);
-	if (r)
-		return r;
-	if (!msg->is_reply || msg->error.code <= 0 || msg->error.code > 4095)
-		return err_set(err, -EPROTO, "an error that is none");
-	msg->error.code = -msg->error.code;
-	return 0;
-}
-
-// Exactly op, id and one of args and error.
-static int decode_msg(json_t *json, bool from_switch, struct wire_msg *msg, struct rwy_err *err)
-{
-	json_t *id = json_object_get(json, "id");
-	json_t *args = json_object_get(json, "args");
-	json_t *error = json_object_get(json, "error");
-	if (json_object_size(json) != 3 || !json_is_integer(id) || !args == !error)
-		return err_set(err, -EPROTO, "not an object of op, id and args or error");
-	json_int_t number = json_integer_value(id);
-	if (number < 0 || number > INT32_MAX)
-		return err_set(err, -EPROTO, "id %" JSON_INTEGER_FORMAT " is out of range", number);
-	msg->id = (uint32_t)number;
-	msg->is_reply = from_switch && number > 0;
-	int r = decode_op(json_object_get(json, "op"), msg, err);
-	if (!r && error)
-		r = decode_error(error, msg, err);
-	if (r)
-		return r;
-	const struct wire_shape *shape = msg_shape(msg, from_switch);
-	if (!shape)
-		return err_set(
-			err,
-			-EPROTO,
-			"no message '%s' with id %" PRIu32 " goes this way",
-			wire_ops[msg->op].name,
-			msg->id
-		);
-	if (args)
-		r = fields_decode(args, shape->fields, shape->field_count, &msg->args, err);
-	return r ? r : check_fds(msg, shape, err);
-}
-
-static int parse_msg(
-	const char *data,
-	size_t size,
-	bool from_switch,
-	struct wire_msg *msg,
-	struct rwy_err *err
-)
-{
-	json_error_t problem;
-	_cleanup_json_ json_t *json = json_loadb(data, size, JSON_REJECT_DUPLICATES, &problem);
-	if (!json)
-		return err_set(err, -EPROTO, "not JSON: %s", problem.text);
-	return decode_msg(json, from_switch, msg, err) ? -EPROTO : 0;
+	// Sending only reads.
+	const struct codec_msg view = view_of((struct wire_msg *)msg);
+	return codec_send(&wire_codec, sock, &view, err);
 }
 
 int wire_recv(int sock, bool from_switch, int flags, struct wire_msg *ret_msg, struct rwy_err *err)
 {
-	_cleanup_free_ char *data = malloc(WIRE_DATAGRAM_MAX);
 	_cleanup_free_ struct wire_msg *msg = calloc(1, sizeof(*msg));
-	if (!data || !msg)
+	if (!msg)
 		return err_set(err, -ENOMEM, "no memory for a message");
-	struct fdmsg_buf buf = {
-		.data = data,
-		.data_size = WIRE_DATAGRAM_MAX,
-		.fds = msg->fds,
-		.fd_max = WIRE_FDS_MAX,
-	};
-	ssize_t size = fdmsg_recv(sock, &buf, flags);
-	if (size == -EAGAIN)
-		return -EAGAIN;
-	msg->fd_count = (uint32_t)buf.fd_count;
-	int r = 0;
-	if (size == 0 || size == -ECONNRESET)
-		r = err_set(err, -EPIPE, "the peer closed the connection");
-	else if (size == -EMSGSIZE)
-		r = err_set(err, -EPROTO, "a message is larger than %d bytes", WIRE_DATAGRAM_MAX);
-	else if (size < 0)
-		r = err_set(err, (int)size, "cannot receive: %s", strerror((int)-size));
-	else
-		r = parse_msg(data, (size_t)size, from_switch, msg, err);
+	struct codec_msg view = view_of(msg);
+	int r = codec_recv(&wire_codec, sock, from_switch, flags, &view, err);
+	msg->op = (enum wire_op)view.op;
+	msg->id = view.id;
+	msg->is_reply = view.is_reply;
+	msg->fd_count = view.fd_count;
 	if (r) {
-		if (err)
-			err->code = r;
 		wire_msg_close_fds(msg);
 		return r;
 	}
