@@ -120,6 +120,8 @@ struct port_publish {
 // While a switch is being started anew, the adds wait for it for up to three seconds, and let go of the lock
 // meanwhile: what was looked up before may be gone after. -EAGAIN: none came.
 
+// Errors of the adds, of set_addresses and of publish are whole: "cannot create network 'n': why". Callers add nothing.
+
 // Networks. Errors as negative errno with err: -EINVAL, -EEXIST, -ENOENT, -EBUSY (has ports), -ENOSPC.
 int service_network_add(
 	struct daemon *d,

@@ -91,14 +91,17 @@ int service_network_add(
 {
 	struct network_info info = {.spec = *spec, .created = time(NULL)};
 	int r = check_new(d, &info.spec, err);
-	if (!r)
-		r = link_wait(d->link, DAEMON_WAIT_MS, err);
-	if (!r)
-		r = check_new(d, &info.spec, err); // The wait let go of the lock.
-	if (!r)
-		r = store_network_insert(d->store, &info, err);
 	if (r)
 		return r;
+	r = link_wait(d->link, DAEMON_WAIT_MS, err);
+	if (r)
+		return err_prefix(err, "cannot create network '%s': ", info.spec.name);
+	r = check_new(d, &info.spec, err); // The wait let go of the lock.
+	if (r)
+		return r;
+	r = store_network_insert(d->store, &info, err);
+	if (r)
+		return err_prefix(err, "cannot create network '%s': ", info.spec.name);
 	struct network *network = daemon_keep_network(d, &info, STORE_CREATING);
 	if (!network) {
 		(void)store_network_delete(d->store, info.id, NULL); // `creating`: undone at start.
@@ -242,8 +245,7 @@ static int take_picked(
 			return err_set(
 				err,
 				-EINVAL,
-				"network '%s' has %s %s, not %.80s",
-				spec->name,
+				"its %s is %s already, not %.80s",
 				picked[i].what,
 				have,
 				text
@@ -286,11 +288,15 @@ int service_network_set_addresses(
 	int r = model_sort_network(&sorted, err);
 	if (!r)
 		r = take_picked(&info.spec, &sorted, err);
-	if (!r)
-		r = model_check_network(&info.spec, err);
+	if (r)
+		return err_prefix(err, "cannot create network '%s': ", info.spec.name);
+	r = model_check_network(&info.spec, err);
 	if (!r)
 		r = find_overlap(d, &info.spec, id, err);
-	return r ? r : change_addresses(d, network, &info, err);
+	if (r)
+		return r;
+	r = change_addresses(d, network, &info, err);
+	return r ? err_prefix(err, "cannot create network '%s': ", info.spec.name) : 0;
 }
 
 int network_remove(struct daemon *d, struct network *network, struct rwy_err *err)

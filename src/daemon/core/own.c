@@ -78,7 +78,8 @@ static int check_host(
 				list[i].interface);
 		err_hint(
 			err,
-			"choose another subnet, or keep the host off the network (--no-gateway)"
+			"choose another subnet, or keep the host off the network: --no-gateway, in "
+			"Docker -o ringway.gateway=off"
 		);
 	}
 	return r;

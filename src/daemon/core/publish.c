@@ -227,11 +227,15 @@ static int replace(
 	firewall_release(d->firewall, port->info.id);
 	port->published = list;
 	port->published_count = count;
+	// What cannot be reserved is named by its own port.
 	int r = reserve(d, port, false, err);
-	if (!r)
+	if (!r) {
 		r = store_port_set_published(d->store, port->info.id, list, count, err);
-	if (!r)
-		r = publish_apply(d, err);
+		if (!r)
+			r = publish_apply(d, err);
+		if (r)
+			err_prefix(err, "cannot publish ports of '%s': ", port->info.spec.name);
+	}
 	if (!r) {
 		port->unreserved = false;
 		free(before);
@@ -272,8 +276,7 @@ int service_port_publish(
 		return err_set(err, -ENOMEM, "cannot publish ports: no memory");
 	if (count)
 		(void)memcpy(copy, list, count * sizeof(*copy));
-	r = replace(d, port, copy, count, err);
-	return r ? err_prefix(err, "cannot publish ports of '%s': ", port->info.spec.name) : 0;
+	return replace(d, port, copy, count, err);
 }
 
 size_t service_port_published(

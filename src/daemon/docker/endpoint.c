@@ -88,13 +88,21 @@ static int add_port(
 	struct container_info place;
 	int r = service_network_by_docker_id(docker->daemon, endpoint->network_id, &network, err);
 	if (r) {
-		err_set(err, r, "network '%.12s' is unknown to ringwayd", endpoint->network_id);
+		err_set(err,
+			r,
+			"cannot create endpoint '%.12s': network '%.12s' is unknown to ringwayd",
+			endpoint->id,
+			endpoint->network_id);
 		return err_hint(err, "try again in a few seconds, or make the network anew");
 	}
 	if (endpoint->key[0]) {
 		r = service_container_get(docker->daemon, endpoint->key, &place, err);
 		if (r) {
-			err_set(err, r, "there is no place with key '%s'", endpoint->key);
+			err_set(err,
+				r,
+				"cannot create endpoint '%.12s': there is no place with key '%s'",
+				endpoint->id,
+				endpoint->key);
 			return err_hint(err, "start the container with `ringway run`");
 		}
 	}
@@ -131,9 +139,11 @@ static int create_endpoint(
 	if (r || !endpoint->key[0])
 		return r;
 	r = place_update(docker, endpoint->key, endpoint->memory_mib, err);
-	if (r) // The engine will not ask for its removal: to it the endpoint never was.
-		(void)service_port_remove(docker->daemon, ret_port->spec.name, NULL);
-	return r;
+	if (!r)
+		return 0;
+	// The engine will not ask for its removal: to it the endpoint never was.
+	(void)service_port_remove(docker->daemon, ret_port->spec.name, NULL);
+	return err_prefix(err, "cannot create endpoint '%.12s': ", endpoint->id);
 }
 
 int endpoint_on_create(
@@ -151,8 +161,6 @@ int endpoint_on_create(
 		service_lock(docker->daemon);
 		r = create_endpoint(docker, &endpoint, &port, err);
 		service_unlock(docker->daemon);
-		if (r)
-			err_prefix(err, "cannot create endpoint '%.12s': ", endpoint.id);
 	}
 	if (r)
 		return driver_refuse(r, "CreateEndpoint", err);

@@ -122,7 +122,8 @@ static int bind_row(
 	if (row->spec.docker_id[0] || !row->spec.docker) {
 		err_set(err,
 			-EEXIST,
-			"network '%s' exists%s",
+			"cannot create network '%.12s': network '%s' exists%s",
+			network->id,
 			row->spec.name,
 			row->spec.docker_id[0] ? " and has another Docker network"
 					       : " and is kept out of Docker");
@@ -131,11 +132,12 @@ static int bind_row(
 	int r = compare_options(row, network, err);
 	if (!r)
 		r = compare_addresses(row, network, err);
+	if (r)
+		return err_prefix(err, "cannot create network '%.12s': ", network->id);
 	struct network_spec picked = network->spec;
 	if (row->spec.aux[0]) // The same, if in another order.
 		picked.aux[0] = '\0';
-	if (!r)
-		r = service_network_set_addresses(docker->daemon, row->id, &picked, err);
+	r = service_network_set_addresses(docker->daemon, row->id, &picked, err);
 	return r ? r : service_network_bind(docker->daemon, row->id, "", true, network->id, err);
 }
 
@@ -181,7 +183,7 @@ int network_adopt(
 	else // A Docker name that is taken here leaves the provisional one.
 		r = add_row(docker, network, named ? "" : name, err);
 	if (r)
-		return err_prefix(err, "cannot create network '%.12s': ", network->id);
+		return r;
 	docker_mark_set(docker, &docker->bound, network->id, docker_now_ms(), BOUND_MS);
 	return 0;
 }

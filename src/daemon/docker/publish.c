@@ -12,7 +12,11 @@ static int check_network(struct docker *docker, const struct port_info *port, st
 	int r = service_network_get(docker->daemon, port->spec.network, &network, err);
 	if (r || !network.spec.no_gateway)
 		return r;
-	err_set(err, -EINVAL, "network '%s' has no gateway port", network.spec.name);
+	err_set(err,
+		-EINVAL,
+		"cannot publish ports of '%s': network '%s' has no gateway port",
+		port->spec.name,
+		network.spec.name);
 	return err_hint(err, "it was made with ringway.gateway=off: publish on another network");
 }
 
@@ -27,6 +31,8 @@ static int publish(
 	struct port_info port;
 	service_lock(docker->daemon);
 	int r = service_port_by_endpoint(docker->daemon, endpoint_id, &port, err);
+	if (r)
+		err_prefix(err, "cannot publish ports: ");
 	// Nobody reaches a socket, or a network without a way out, from outside.
 	bool takes = !r && driver_is_kernel(&port) && !port.internal;
 	if (takes && count)
@@ -48,8 +54,11 @@ int publish_on_program(
 	struct port_publish list[PUBLISH_MAX];
 	size_t count = 0;
 	int r = driver_parse_ids(request->body, DRIVER_IDS_ENDPOINT, &ids, err);
-	if (!r)
+	if (!r) {
 		r = driver_parse_portmap(request->body, list, PUBLISH_MAX, &count, err);
+		if (r)
+			err_prefix(err, "cannot publish ports: ");
+	}
 	if (!r && count)
 		r = publish(ctx, ids.endpoint_id, list, count, err);
 	return r ? driver_refuse(r, "ProgramExternalConnectivity", err) : 200;

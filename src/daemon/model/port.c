@@ -299,12 +299,11 @@ int model_check_clash(
 	bool four = same_address(spec->ip, other->ip);
 	if (!four && !same_address(spec->ip6, other->ip6))
 		return 0;
-	return err_set(
-		err,
+	err_set(err,
 		-EEXIST,
 		"cannot create port '%s': address %s is taken by port '%s'",
 		spec->name,
 		four ? spec->ip : spec->ip6,
-		other->name
-	);
+		other->name);
+	return err_hint(err, "choose another address; `ringway port ls` shows those taken");
 }

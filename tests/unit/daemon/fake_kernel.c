@@ -293,7 +293,9 @@ int firewall_check(struct firewall *firewall, struct rwy_err *err)
 int firewall_reserve(struct firewall *firewall, struct firewall_publish *io, struct rwy_err *err)
 {
 	if (io->host_port && io->host_port == fake_kernel.taken)
-		return err_set(err, -EADDRINUSE, "port %u is in use", io->host_port);
+		return err_set(
+			err, -EADDRINUSE, "cannot publish port %u/tcp: in use", io->host_port
+		);
 	io->bound = io->host_port ? io->host_port : 32768;
 	fake_kernel.reserved++;
 	return 0;

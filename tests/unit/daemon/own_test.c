@@ -168,7 +168,7 @@ static void test_publish(void **state)
 	struct port_publish others[] = {tcp(81, 8081), tcp(82, 8082)};
 	fake_kernel.taken = 8082;
 	assert_int_equal(service_port_publish(instance, id, others, 2, &err), -EADDRINUSE);
-	assert_string_equal(err.msg, "cannot publish ports of 'a': port 8082 is in use");
+	assert_string_equal(err.msg, "cannot publish port 8082/tcp: in use");
 	fake_kernel.taken = 0;
 	fake_kernel.fail = "firewall_set";
 	assert_int_equal(service_port_publish(instance, id, others, 2, &err), -EIO);

@@ -81,7 +81,10 @@ static void test_addresses_are_filled_in(void **state)
 	assert_int_equal(set_addresses(id, "10.2.0.0/16", "10.2.0.1", &err), 0);
 	assert_int_equal(set_addresses(id, "10.2.0.0/16", "10.2.0.1", &err), 0);
 	assert_int_equal(set_addresses(id, "10.3.0.0/16", "10.3.0.1", &err), -EINVAL);
-	assert_string_equal(err.msg, "network 'n' has subnet 10.2.0.0/16, not 10.3.0.0/16");
+	assert_string_equal(
+		err.msg,
+		"cannot create network 'n': its subnet is 10.2.0.0/16 already, not 10.3.0.0/16"
+	);
 	assert_int_equal(set_addresses(id, "FD00::/64", "fd00::1", &err), 0);
 	const struct network_spec more = {.ip_range = "10.2.1.0/24", .aux = "router=10.2.0.9"};
 	assert_int_equal(service_network_set_addresses(instance, id, &more, &err), 0);

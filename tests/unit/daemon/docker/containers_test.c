@@ -23,9 +23,17 @@ struct bench {
 
 static void add_network(struct bench *bench, const char *name, bool docker, const char *id)
 {
-	struct network_spec spec = {.docker = docker, .subnet = "10.1.0.0/24"};
+	// Subnets must not overlap; that of `fast` is 10.1.0.0/24.
+	static const char letters[] = "fCwp";
+	struct network_spec spec = {.docker = docker};
 	struct network_info row;
 	snprintf(spec.name, sizeof(spec.name), "%s", name);
+	snprintf(
+		spec.subnet,
+		sizeof(spec.subnet),
+		"10.%d.0.0/24",
+		(int)(strchr(letters, name[0]) - letters) + 1
+	);
 	snprintf(spec.docker_id, sizeof(spec.docker_id), "%s", id);
 	service_lock(bench->docker.daemon);
 	assert_int_equal(service_network_add(bench->docker.daemon, &spec, &row, NULL), 0);

@@ -98,4 +98,10 @@ void driver_bench_refused(struct driver_bench *bench, int r, const char *said)
 	const char *text = json_string_value(json_object_get(reply, "Err"));
 	if (!text || !strstr(text, said) || strchr(text, '\n'))
 		fail_msg("'%s' lacks '%s'", text ? text : "nothing", said);
+	// It begins with what was tried ("cannot create "), and does not say it again.
+	char tried[32];
+	size_t verb = strcspn(text + sizeof("cannot"), " ");
+	snprintf(tried, sizeof(tried), "%.*s", (int)(sizeof("cannot") + verb), text);
+	if (strncmp(tried, "cannot ", 7) != 0 || strstr(text + 1, tried))
+		fail_msg("'%s' does not say once what was tried", text);
 }

@@ -23,7 +23,7 @@ int driver_bench_teardown(void **state);
 // Makes a call of the driver; what its handler returned.
 int driver_bench_call(struct driver_bench *bench, const char *name, const char *body);
 void driver_bench_expect(struct driver_bench *bench, const char *text);
-// The call failed, with a text for the engine that says this in one line.
+// The call failed, with a text for the engine that says this in one line, and once what could not be done.
 void driver_bench_refused(struct driver_bench *bench, int r, const char *said);
 // CreateNetwork of NET with 10.1.0.0/24.
 void driver_bench_network(struct driver_bench *bench);

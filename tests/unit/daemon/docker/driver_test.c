@@ -249,6 +249,97 @@ static void test_refusals(void **state)
 	assert_int_equal(fake_service_ports(bench->docker.daemon), 0);
 }
 
+static int make_network(struct driver_bench *bench, const char *id, const char *rest)
+{
+	char body[512];
+	snprintf(body, sizeof(body), "{\"NetworkID\":\"%s\",%s}", id, rest);
+	return driver_bench_call(bench, "/NetworkDriver.CreateNetwork", body);
+}
+
+static void expect_text(struct driver_bench *bench, int r, const char *text)
+{
+	_cleanup_json_ json_t *reply = json_object();
+	driver_bench_refused(bench, r, "");
+	driver_error_body(reply, http_status_of(r), &bench->err);
+	assert_string_equal(json_string_value(json_object_get(reply, "Err")), text);
+}
+
+// Docker shows these as they are.
+static void test_words_of_a_refused_network(void **state)
+{
+	struct driver_bench *bench = *state;
+	driver_bench_network(bench);
+	expect_text(
+		bench,
+		make_network(
+			bench, "c123456789abcdef", "\"IPv4Data\":[{\"Pool\":\"10.1.0.128/25\"}]"
+		),
+		"cannot create network 'c123456789ab': subnet 10.1.0.128/25 overlaps 10.1.0.0/24 of "
+		"network 'c578499a1311' (choose another subnet)"
+	);
+	expect_text(
+		bench,
+		make_network(
+			bench,
+			"c123456789abcdef",
+			"\"Options\":{\"com.docker.network.generic\":{\"mtu\":\"12\"}}"
+		),
+		"cannot create network 'c123456789ab': option 'mtu' is '12', not a number from 68 to 65535"
+	);
+	expect_text(
+		bench,
+		make_network(
+			bench,
+			"c123456789abcdef",
+			"\"Options\":{\"com.docker.network.generic\":{\"ringway.name\":\"c578499a1311\"}}"
+		),
+		"cannot create network 'c123456789ab': network 'c578499a1311' exists and has another "
+		"Docker network (choose another ringway.name)"
+	);
+}
+
+static void test_words_of_a_refused_endpoint(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct daemon *d = bench->docker.daemon;
+	struct port_spec by_hand = {
+		.name = "hand",
+		.network = "c578499a1311",
+		.attach = "kernel",
+		.ip = "10.1.0.49/24",
+		.mac = {2, 0, 0, 0, 9, 9},
+	};
+	struct port_info port;
+	driver_bench_network(bench);
+	service_lock(d);
+	assert_int_equal(service_port_add(d, &by_hand, &port, NULL), 0);
+	service_unlock(d);
+	// The second character is the address's last octet: 49.
+	expect_text(
+		bench,
+		make_endpoint(bench, "e1", "", ""),
+		"cannot create port 'ep-e1': address 10.1.0.49/24 is taken by port 'hand' (choose "
+		"another address; `ringway port ls` shows those taken)"
+	);
+	expect_text(
+		bench,
+		make_endpoint(bench, "e2", "02:00:00:00:09:09", ""),
+		"cannot create port 'ep-e2': MAC 02:00:00:00:09:09 is taken by port 'hand' (leave the "
+		"MAC out to get a free one)"
+	);
+	expect_text(
+		bench,
+		make_endpoint(bench, "e2", "", ",\"ringway.learning\":\"maybe\""),
+		"cannot create endpoint 'e2': option 'ringway.learning' is 'maybe', not on or off"
+	);
+	expect_text(
+		bench,
+		make_endpoint(bench, "e2", "", ",\"ringway.key\":\"" KEY "\""),
+		"cannot create endpoint 'e2': there is no place with key '" KEY "' (start the "
+		"container with `ringway run`)"
+	);
+}
+
 // A manifest that cannot be written fails the endpoint and leaves no port.
 static void test_failed_manifest_undoes_the_port(void **state)
 {
@@ -339,6 +430,8 @@ int main(void)
 		TEST(test_new_endpoint_replaces_forgotten_one),
 		TEST(test_taken_name_falls_back),
 		TEST(test_refusals),
+		TEST(test_words_of_a_refused_network),
+		TEST(test_words_of_a_refused_endpoint),
 		TEST(test_failed_manifest_undoes_the_port),
 		TEST(test_named_network_is_bound),
 		TEST(test_network_with_ports_outlives_docker),

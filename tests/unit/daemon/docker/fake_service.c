@@ -2,6 +2,8 @@
 // Rows in arrays; every function checks that the lock is held.
 #include "tests/unit/daemon/docker/fake_service.h"
 
+#include "daemon/model/spec.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <pthread.h>
@@ -132,7 +134,15 @@ int service_network_add(
 {
 	held(d);
 	if (find_network(d, spec->name))
-		return err_set(err, -EEXIST, "network '%s' exists", spec->name);
+		return err_set(
+			err,
+			-EEXIST,
+			"cannot create network '%s': there is one of this name",
+			spec->name
+		);
+	for (int i = 0; i < ROWS; i++)
+		if (d->networks[i].id && model_check_overlap(spec, &d->networks[i].spec, err))
+			return -EEXIST;
 	for (int i = 0; i < ROWS; i++) {
 		if (d->networks[i].id)
 			continue;
@@ -219,13 +229,26 @@ int service_network_set_addresses(
 		given->subnet, given->gateway, given->subnet6, given->gateway6, given->ip_range};
 	for (int i = 0; i < 5; i++)
 		if (own[i][0] && theirs[i][0] && strcmp(own[i], theirs[i]) != 0)
-			return err_set(err, -EINVAL, "address %s differs", theirs[i]);
+			return err_set(
+				err,
+				-EINVAL,
+				"cannot create network '%s': its address is %s already, not %s",
+				row->spec.name,
+				own[i],
+				theirs[i]
+			);
 	for (int i = 0; i < 5; i++)
 		if (theirs[i][0])
 			memcpy(own[i], theirs[i], ADDR_TEXT_SIZE);
 	// As the service does: these are compared as text.
 	if (row->spec.aux[0] && given->aux[0] && strcmp(row->spec.aux, given->aux) != 0)
-		return err_set(err, -EINVAL, "auxiliary addresses %s differ", given->aux);
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot create network '%s': its auxiliary addresses are %s already",
+			row->spec.name,
+			row->spec.aux
+		);
 	if (given->aux[0])
 		memcpy(row->spec.aux, given->aux, AUX_TEXT_SIZE);
 	return 0;
@@ -281,10 +304,15 @@ int service_port_add(
 	drop_replaced(d, spec);
 	for (int i = 0; i < ROWS; i++)
 		if (d->ports[i].id && strcmp(d->ports[i].spec.network, spec->network) == 0 &&
-		    memcmp(d->ports[i].spec.mac, spec->mac, MAC_SIZE) == 0)
-			return err_set(err, -EEXIST, "MAC taken");
+		    model_check_clash(spec, &d->ports[i].spec, err))
+			return -EEXIST;
 	if (find_port(d, spec->name))
-		return err_set(err, -EEXIST, "port '%s' exists", spec->name);
+		return err_set(
+			err,
+			-EEXIST,
+			"cannot create port '%s': there is one of this name",
+			spec->name
+		);
 	for (row = d->ports; row->id; row++)
 		assert(row < d->ports + ROWS - 1);
 	*row = (struct port_info){.id = d->next_id++, .spec = *spec, .mtu = network->spec.mtu};
