@@ -58,3 +58,19 @@ int err_prefix(struct rwy_err *err, const char *fmt, ...)
 	memcpy(err->msg, text, sizeof(err->msg));
 	return err->code;
 }
+
+int err_strip(struct rwy_err *err, const char *fmt, ...)
+{
+	if (!err)
+		return -EINVAL;
+	char text[ERR_MSG_SIZE];
+	va_list ap;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap); // What was cut is no prefix of the message.
+	va_end(ap);
+	err_one_line(text);
+	size_t size = strlen(text);
+	if (strncmp(err->msg, text, size) == 0)
+		memmove(err->msg, err->msg + size, sizeof(err->msg) - size);
+	return err->code;
+}

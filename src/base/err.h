@@ -23,3 +23,7 @@ int err_hint(struct rwy_err *err, const char *fmt, ...) __attribute__((format(pr
 
 // Puts context in front of an existing message: "cannot add port 'a': " + msg. Returns err's code.
 int err_prefix(struct rwy_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+// Takes context that err_prefix() put there away again, for a caller to whom it is a detail. A message that begins with
+// something else stays. Returns err's code.
+int err_strip(struct rwy_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));

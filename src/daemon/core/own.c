@@ -85,11 +85,18 @@ static int check_host(
 	return r;
 }
 
+// Nobody asked for the port: what failed is the network.
+static int make_own(struct daemon *d, const struct port_spec *spec, bool wait, struct rwy_err *err)
+{
+	struct port_info made;
+	int r = port_make(d, spec, -1, wait, &made, err);
+	return r ? err_strip(err, "cannot create port '%s': ", spec->name) : 0;
+}
+
 static int ensure_gateway(struct daemon *d, struct network *network, struct rwy_err *err)
 {
 	const struct network_spec *of = &network->info.spec;
 	struct port_spec spec = {.attach = "kernel", .of_network = true};
-	struct port_info made;
 	if (!d->host || of->no_gateway || (!of->gateway[0] && !of->gateway6[0]))
 		return 0;
 	with_prefix(of->gateway, of->subnet, spec.ip);
@@ -112,7 +119,7 @@ static int ensure_gateway(struct daemon *d, struct network *network, struct rwy_
 	}
 	make_name(d, network, "gateway", spec.name);
 	(void)memcpy(spec.network, of->name, NAME_SIZE);
-	r = port_make(d, &spec, -1, false, &made, err);
+	r = make_own(d, &spec, false, err);
 	if (r)
 		return r;
 	r = publish_apply(d, err);
@@ -127,13 +134,12 @@ static int ensure_uplink(struct daemon *d, struct network *network, bool wait, s
 	const struct network_spec *of = &network->info.spec;
 	struct port_spec spec = {
 		.attach = "ether", .of_network = true, .learning = true, .vlan = of->vlan};
-	struct port_info made;
 	if (!of->uplink[0] || find_own(d, network, false))
 		return 0;
 	make_name(d, network, "uplink", spec.name);
 	(void)memcpy(spec.network, of->name, NAME_SIZE);
 	(void)memcpy(spec.device, of->uplink, PATH_TEXT_SIZE);
-	return port_make(d, &spec, -1, wait, &made, err);
+	return make_own(d, &spec, wait, err);
 }
 
 int own_ensure(struct daemon *d, struct network *network, bool wait, struct rwy_err *err)

@@ -171,15 +171,14 @@ static int check_entry(
 			publish->host_port_end
 		);
 	// One for all addresses serves the families that there are.
-	if (publish->host_ip[0] && !(six ? spec->ip6[0] : spec->ip[0]))
-		return err_set(
-			err,
-			-EINVAL,
-			"the container has no IPv%d address to publish at %s",
-			six ? 6 : 4,
-			publish->host_ip
-		);
-	return 0;
+	if (!publish->host_ip[0] || (six ? spec->ip6[0] : spec->ip[0]))
+		return 0;
+	err_set(err,
+		-EINVAL,
+		"the container has no IPv%d address to publish at %s",
+		six ? 6 : 4,
+		publish->host_ip);
+	return err_hint(err, "use a network with an IPv%d subnet", six ? 6 : 4);
 }
 
 static int check(

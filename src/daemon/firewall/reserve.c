@@ -192,9 +192,8 @@ static int refuse(const struct firewall_publish *publish, int code, struct rwy_e
 			publish->host_port
 		);
 	case -EADDRNOTAVAIL:
-		return err_set(
-			err, code, "cannot publish port %s: the host has no such address", text
-		);
+		err_set(err, code, "cannot publish port %s: the host has no such address", text);
+		return err_hint(err, "`ip address` lists those it has");
 	default:
 		return err_set(err, code, "cannot publish port %s: %s", text, strerror(-code));
 	}

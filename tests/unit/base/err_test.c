@@ -46,6 +46,20 @@ static void test_long_message_is_cut(void **state)
 	assert_int_equal(strlen(err.msg), ERR_MSG_SIZE - 1);
 }
 
+static void test_strip(void **state)
+{
+	struct rwy_err err = {0};
+	err_set(&err, -ENODEV, "there is no '%s'", "x");
+	err_prefix(&err, "cannot add '%s': ", "a");
+	assert_int_equal(err_strip(&err, "cannot add '%s': ", "b"), -ENODEV);
+	assert_string_equal(err.msg, "cannot add 'a': there is no 'x'");
+	assert_int_equal(err_strip(&err, "cannot add '%s': ", "a"), -ENODEV);
+	assert_string_equal(err.msg, "there is no 'x'");
+	assert_int_equal(err_strip(&err, "there is no 'x' anywhere"), -ENODEV);
+	assert_string_equal(err.msg, "there is no 'x'");
+	assert_int_equal(err_strip(NULL, "a"), -EINVAL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -54,6 +68,7 @@ int main(void)
 		cmocka_unit_test(test_control_characters_become_spaces),
 		cmocka_unit_test(test_own_message_as_argument),
 		cmocka_unit_test(test_long_message_is_cut),
+		cmocka_unit_test(test_strip),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

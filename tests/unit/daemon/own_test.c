@@ -130,6 +130,7 @@ static void test_network_is_undone(void **state)
 		assert_int_equal(service_network_add(instance, &spec, &info, &err), -EIO);
 		if (!strstr(err.msg, "cannot create network 'n': ") || !strstr(err.msg, steps[i]))
 			fail_msg("%s", err.msg);
+		assert_null(strstr(err.msg, "cannot create port")); // Nobody asked for one.
 		assert_int_equal(service_network_get(instance, "n", &info, &err), -ENOENT);
 		assert_false(rig_has_port("n.gateway") || rig_has_port("n.uplink"));
 		assert_int_equal(fake_kernel.port_count + fake_kernel.network_count, 0);
