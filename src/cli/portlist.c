@@ -3,13 +3,13 @@
 #include "base/cleanup.h"
 #include "base/fields.h"
 #include "cli/port.h"
+#include "cli/published.h"
 #include "cli/table.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define QUEUES_SHOWN 64	   // More than a port has.
-#define PUBLISHED_SIZE 400 // Cells are cut a little above that.
+#define QUEUES_SHOWN 64 // More than a port has.
 
 static int compare_cores(const void *a, const void *b)
 {
@@ -74,34 +74,6 @@ static void add_addresses(struct table *table, json_t *port)
 	table_addf(table, "%s%s%s", ip, ip[0] && ip6[0] ? "," : "", ip6);
 }
 
-// "8080->80/tcp,127.0.0.1:53->53/udp", as docker ps writes them.
-static void add_published(struct table *table, json_t *port)
-{
-	char text[PUBLISHED_SIZE] = "";
-	json_t *published;
-	size_t i;
-	json_array_foreach(json_object_get(port, "published"), i, published)
-	{
-		size_t used = strlen(text);
-		const char *ip = cli_member(published, "host_ip");
-		bool is_ipv6 = strchr(ip, ':');
-		(void)snprintf( // What does not fit is left out; --json has all.
-			text + used,
-			sizeof(text) - used,
-			"%s%s%s%s%s%" JSON_INTEGER_FORMAT "->%" JSON_INTEGER_FORMAT "/%s",
-			used ? "," : "",
-			is_ipv6 ? "[" : "",
-			ip,
-			is_ipv6 ? "]" : "",
-			ip[0] ? ":" : "",
-			json_integer_value(json_object_get(published, "host_port")),
-			json_integer_value(json_object_get(published, "container_port")),
-			cli_member(published, "proto")
-		);
-	}
-	table_add(table, text);
-}
-
 // Where the port's user finds it: a socket, an interface and its namespace, or a device and its VLAN.
 static void add_place(struct table *table, json_t *port)
 {
@@ -143,7 +115,8 @@ static void add_row(struct table *table, json_t *port)
 		);
 	table_add(table, cli_member(port, "state"));
 	add_polling(table, port);
-	add_published(table, port);
+	_cleanup_free_ char *published = published_text(json_object_get(port, "published"));
+	table_add(table, published);
 	add_place(table, port);
 }
 

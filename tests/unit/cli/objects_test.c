@@ -266,7 +266,7 @@ static void test_port_list_of_all_attachments(void **state)
 	       "d          n        ether   -        -    -                            2  waiting  -   "
 	       "  -        -                                                   eth2\n"
 	       "w          n        kernel  00aa     -    fd00::2/64                   -  running  -   "
-	       "  -        8080->80/tcp,127.0.0.1:53->5353/udp,[::]:9->9/sctp  eth0 in /n\n",
+	       "  -        [::]:9->9/sctp,8080->80/tcp,127.0.0.1:53->5353/udp  eth0 in /n\n",
 	       "GET /v1/ports\n");
 }
 
