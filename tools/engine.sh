@@ -3,6 +3,7 @@
 # A container engine for the demo and the tests on a machine where none runs. One that answers is left as it is.
 #   tools/engine.sh start DIR    starts dockerd when none answers; notes in DIR what it started
 #   tools/engine.sh stop DIR     stops what that started, and nothing else
+# With ENGINE_RULES=1 in the environment, the engine that is started sets its rules for the host's firewall, as it does by default.
 set -euo pipefail
 
 config=/etc/docker/daemon.json
@@ -16,12 +17,13 @@ answers() {
 	timeout 10 docker version >/dev/null 2>&1
 }
 
-# No rule of the host's firewall is touched: Ringway's containers need none. Docker refuses an option that its
+# No rule of the host's firewall is touched, unless that is asked for: Ringway's containers need none. Docker refuses an option that its
 # configuration file has too. docker0 is left alone where an engine that is not running has made it.
 choose_options() {
 	options=()
 	if [ ! -e "$config" ]; then
-		options=(--iptables=false --ip6tables=false)
+		options=()
+		[ -n "${ENGINE_RULES:-}" ] || options=(--iptables=false --ip6tables=false)
 		[ -e /sys/class/net/docker0 ] || options+=(--bridge=none)
 	fi
 }

@@ -14,7 +14,8 @@ setup_file() {
 	kernel_state >"$work/state-before"
 	ringway network create "$id-fast" --subnet 10.221.0.0/24 --ipv6-subnet fd00:221::/64 --gateway 10.221.0.1 --gateway fd00:221::1
 	ringway network create "$id-other" --subnet 10.222.0.0/24
-	ringway network create "$id-in" --subnet 10.223.0.0/24 --internal
+	ringway network create "$id-in" --subnet 10.223.0.0/24 --gateway 10.223.0.1 --internal \
+		--ipv6-subnet fd00:223::/64 --gateway fd00:223::1
 	poll docker network inspect "$id-fast" "$id-other" "$id-in"
 }
 
@@ -82,6 +83,26 @@ published() {
 # udp_answers ADDRESS NUMBER [COMMAND]: the container's port of that number does.
 udp_answers() {
 	[ "$(echo x | ${3:-} timeout 5 socat -t 2 - "UDP4:$1:1900$2")" = "port 900$2" ]
+}
+
+# says_ready FILE
+says_ready() {
+	grep -qx ready "$1"
+}
+
+# Kernels without SCTP sockets translate it all the same, if their conntrack knows it.
+@test "sctp: a handshake's packets, translated both ways" {
+	local container answers
+	conntrack -L -p sctp >/dev/null 2>&1 || skip "this kernel's conntrack does not know SCTP"
+	plain_run a --network "$id-fast" -p 19005:5000/sctp
+	published a fast '.[0] | .proto == "sctp" and .host_port == 19005 and .container_port == 5000'
+	container=$(docker inspect -f '{{.State.Pid}}' "$id-a")
+	nsenter -t "$container" -n "$BATS_TEST_DIRNAME/sctp.py" answer 5000 >"$work/sctp" 3>&- &
+	answers=$!
+	poll says_ready "$work/sctp"
+	[ "$(from_outside "$BATS_TEST_DIRNAME/sctp.py" ask 198.18.0.1 19005)" = "198.18.0.1 198.18.0.2 19005 43210" ]
+	wait $answers
+	[ "$(tail -n 1 "$work/sctp")" = "198.18.0.2 $(address a fast) 43210 5000" ]
 }
 
 @test "one of the host's addresses, the first free of a range, and any free port" {
@@ -168,6 +189,7 @@ listens() {
 }
 
 @test "an internal network: its containers talk, with no way out or in" {
+	local other
 	web a --network "$id-in" --cap-add NET_ADMIN -p 18086:80
 	web b --network "$id-in"
 	poll fetch a "http://$id-b/"
@@ -175,8 +197,15 @@ listens() {
 	run ! in_container a ping -c 1 -W 1 198.18.0.2
 	run ! get http://127.0.0.1:18086/
 	[ "$(in_container a ls /sys/class/net | grep -c eth)" = 1 ]
-	# Not even with a route that it makes itself, to whoever is beyond the host.
+	pings a 10.223.0.1
+	pings a fd00:223::1
+	[ -z "$(in_container a ip -6 route show default)" ]
+	# Not even with a route that it makes itself, to whoever is beyond the host, nor to the host's other addresses.
 	in_container a ip route add default via 10.223.0.1
+	in_container a ip -6 route add default via fd00:223::1
+	for other in 198.18.0.1 10.221.0.1 2001:db8:18::1 2001:db8:18::2 fd00:221::1; do
+		run ! in_container a ping -c 1 -W 1 $other
+	done
 	run ! in_container a ping -c 2 -W 1 198.18.0.2
 	run ! in_container a curl -sS --max-time 2 "http://198.18.0.2/"
 	web c --network "$id-fast"
@@ -184,6 +213,14 @@ listens() {
 	run ! in_container a curl -sS --max-time 2 "http://$(address c fast)/"
 	run ! in_container c curl -sS --max-time 2 "http://$(address a in)/"
 	run ! outside_get "http://$(address a in)/"
+	web d --network "$id-fast" -p 18088:80
+	poll outside_get http://198.18.0.1:18088/
+	for other in 198.18.0.1 10.223.0.1 '[2001:db8:18::1]' '[fd00:223::1]'; do
+		run ! in_container a curl -sS --max-time 2 "http://$other:18086/"
+		run ! in_container a curl -sS --max-time 2 "http://$other:18088/"
+	done
+	docker inspect "$id-a" | jq -e '.[0].HostConfig.PortBindings["80/tcp"][0].HostPort == "18086"'
+	[ "$(published a in length)" = 0 ]
 }
 
 @test "two networks do not reach each other" {

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define KERNEL_CHECK_MS 3000
-#define FIREWALL_CHECK_MS 10000
+#define FIREWALL_CHECK_MS 1000
 #define NAMES_TRIED 16 // Of an interface that Docker had named: eth0, eth1, ..
 
 static void note_missing(char ret_reason[ERR_MSG_SIZE], const char *what, const struct rwy_err *why)

@@ -46,28 +46,37 @@ struct plan {
 	bool changed;
 };
 
-static size_t count_wanted(const struct plan *plan)
+// Those about Docker's bridges; they come first, since a rule behind an accept never counts.
+static size_t count_bridge_rules(const struct plan *plan)
 {
-	return plan->bridge_count + plan->interface_count * 2;
+	return plan->bridge_count * 2;
 }
 
-// The rule at this place among those that are wanted: bridges first, since a rule behind an accept never counts, then
-// what comes in and what goes out by each interface. What goes to a bridge is there by an answer or a published port, or
-// comes from no network of ours.
+static size_t count_wanted(const struct plan *plan)
+{
+	return count_bridge_rules(plan) + plan->interface_count * 2;
+}
+
+static void write_bridge_rule(const struct plan *plan, size_t at, char ret_text[RULE_SIZE])
+{
+	static const char *const form[2] = {
+		"-i rwg+ -o %.15s -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT"
+		" -m comment --comment \"%.60s\" -j DROP",
+		"-i %.15s -o rwg+ -m comment --comment \"%.60s\" -j RETURN",
+	};
+	(void)snprintf(ret_text, RULE_SIZE, form[at % 2], plan->bridges[at / 2], plan->tag);
+}
+
+// The rule at this place among those that are wanted: two of each bridge, then what comes in and what goes out by each
+// interface. What goes to a bridge is there by an answer or a published port, or comes from no network of ours. What
+// comes from a bridge is Docker's to let out: it keeps its internal networks in.
 static void write_wanted(const struct plan *plan, size_t at, char ret_text[RULE_SIZE])
 {
-	if (at < plan->bridge_count) {
-		(void)snprintf(
-			ret_text,
-			RULE_SIZE,
-			"-i rwg+ -o %.15s -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT"
-			" -m comment --comment \"%.60s\" -j DROP",
-			plan->bridges[at],
-			plan->tag
-		);
+	if (at < count_bridge_rules(plan)) {
+		write_bridge_rule(plan, at, ret_text);
 		return;
 	}
-	at -= plan->bridge_count;
+	at -= count_bridge_rules(plan);
 	// It fits: names have 15 characters.
 	(void)snprintf(
 		ret_text,
@@ -191,7 +200,8 @@ static bool keep_rule(struct plan *plan, int chain, const char *rule)
 		if (strcmp(rule, wanted) != 0 || plan->kept[i])
 			continue;
 		plan->kept[i] = true;
-		return i >= plan->bridge_count || plan->chains[chain].kept < plan->bridge_count;
+		return i >= count_bridge_rules(plan) ||
+			plan->chains[chain].kept < count_bridge_rules(plan);
 	}
 	return false;
 }
@@ -212,7 +222,7 @@ static bool all_fit(struct plan *plan, const char *listing)
 		else
 			plan->chains[chain].kept++;
 	}
-	for (size_t i = 0; i < plan->bridge_count; i++)
+	for (size_t i = 0; i < count_bridge_rules(plan); i++)
 		if (!plan->kept[i])
 			return false;
 	return true;
@@ -280,7 +290,7 @@ int accepts_plan(
 		.tag = tag, .interfaces = interfaces, .interface_count = interface_count};
 	_cleanup_free_ char *script = NULL;
 	size_t lines = count_lines(listing); // No more bridges than that.
-	_cleanup_free_ bool *kept = calloc(interface_count * 2 + lines + 1, sizeof(*kept));
+	_cleanup_free_ bool *kept = calloc((interface_count + lines + 1) * 2, sizeof(*kept));
 	_cleanup_free_ void *bridges = calloc(lines + 1, sizeof(*plan.bridges));
 	size_t size;
 	plan.kept = kept;

@@ -17,6 +17,9 @@
 #include <stdio.h>
 #include <string.h>
 
+// Accepts that failed, or are none of nftables', are looked at only so often, since that starts programs.
+#define SLOW_CHECKS 10
+
 struct interfaces {
 	char (*list)[FIREWALL_INTERFACE_SIZE];
 	size_t count;
@@ -35,6 +38,7 @@ struct firewall {
 	bool accepts_complained; // That they could not be set has been logged.
 	bool all_nftables;	 // The rule set's generation tells of all changes.
 	uint32_t generation;	 // When all was last found right.
+	unsigned int waited;	 // Checks since accepts were last looked at.
 };
 
 static void name_instance(struct firewall *firewall, const char *run_dir)
@@ -220,8 +224,10 @@ int firewall_check(struct firewall *firewall, struct rwy_err *err)
 	int r = ruleset_generation(firewall->ruleset, &generation);
 	if (r)
 		return err_set(err, r, "cannot look at the host's rules: %s", strerror(-r));
-	if (firewall->all_nftables && firewall->accepts_done && generation == firewall->generation)
+	bool told = firewall->all_nftables && firewall->accepts_done;
+	if (generation == firewall->generation && (told || ++firewall->waited < SLOW_CHECKS))
 		return 0;
+	firewall->waited = 0;
 	r = ruleset_look(firewall->ruleset, firewall->table, &now);
 	if (r)
 		return err_set(err, r, "cannot look at the host's rules: %s", strerror(-r));
@@ -235,8 +241,7 @@ int firewall_check(struct firewall *firewall, struct rwy_err *err)
 	int changed = accept_interfaces(firewall);
 	if (changed > 0)
 		err_set(err, -ENOENT, "put back rules of iptables for containers");
-	if (changed >= 0)
-		firewall->generation = generation;
+	firewall->generation = generation;
 	return restored || changed > 0;
 }
 

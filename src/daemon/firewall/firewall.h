@@ -64,7 +64,7 @@ int firewall_set(
 );
 
 // Whether all is still there: others flush rule sets, and Docker may start later than ringwayd. Puts back what is
-// missing. Call it every few seconds. Returns 1 when something was put back (err says what), 0, or a negative errno.
+// missing. Call it every second: where nothing changed, it asks one question. Returns 1 when something was put back (err says what), 0, or a negative errno.
 int firewall_check(struct firewall *firewall, struct rwy_err *err);
 
 // Takes the host's port, so that nobody else can, and sets io->bound. Kept until firewall_release() or the end of

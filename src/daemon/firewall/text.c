@@ -194,7 +194,8 @@ static int write_publish_map(struct script *script, unsigned int family, bool an
 
 // What a container may send to the host at all, before anything else looks at it. route_localnet of a gateway's
 // interface would otherwise open the host's loopback addresses to containers; router advertisements and redirects
-// would change the host's routes.
+// would change the host's routes. Of the host, a container of an internal network reaches the gateway's address alone,
+// whatever routes it makes for itself.
 static const char guard_rules[] =
 	"\tchain guard {\n"
 	"\t\ttype filter hook prerouting priority raw; policy accept;\n"
@@ -203,6 +204,10 @@ static const char guard_rules[] =
 	"\t\ticmp type redirect counter drop comment \"the host's routes\"\n"
 	"\t\ticmpv6 type { nd-router-advert, nd-redirect } counter drop"
 	" comment \"the host's routes\"\n"
+	"\t\tiifname @internal ip daddr != { 224.0.0.0/4, 255.255.255.255 }"
+	" ip daddr . iifname != @own4 counter drop comment \"from an internal network\"\n"
+	"\t\tiifname @internal ip6 daddr != { fe80::/10, ff00::/8 }"
+	" ip6 daddr . iifname != @own6 counter drop comment \"from an internal network\"\n"
 	"\t\tip saddr . iifname @own4 accept\n"
 	"\t\tip6 saddr . iifname @own6 accept\n"
 	"\t\tip saddr 0.0.0.0 ip daddr 255.255.255.255 accept\n"

@@ -70,9 +70,12 @@ static void test_docker(void **state)
 	       ) "COMMIT\n");
 }
 
-#define BRIDGE(name)       \
+#define TO(name)           \
 	"-i rwg+ -o " name \
 	" -m conntrack ! --ctstate RELATED,ESTABLISHED,DNAT -m comment --comment \"ringway ab12\" -j DROP\n"
+#define FROM(name) "-i " name " -o rwg+ -m comment --comment \"ringway ab12\" -j RETURN\n"
+#define BRIDGE(change, name) \
+	"-" change " DOCKER-USER " TO(name) "-" change " DOCKER-USER " FROM(name)
 #define OURS RULE("i", "rwg1-ab12") "-A DOCKER-USER " RULE("o", "rwg1-ab12")
 #define STAGES                                                                              \
 	"-A DOCKER-ISOLATION-STAGE-1 -i docker0 ! -o docker0 -j DOCKER-ISOLATION-STAGE-2\n" \
@@ -83,8 +86,8 @@ static void test_docker(void **state)
 // Docker's own bridges are reached by what is published there only.
 static void test_bridges(void **state)
 {
-	static const char added[] = "-A DOCKER-USER " BRIDGE("br-0123456789ab"
-	) "-A DOCKER-USER " BRIDGE("docker0") "-A DOCKER-USER " OURS;
+	static const char added[] =
+		BRIDGE("A", "br-0123456789ab") BRIDGE("A", "docker0") "-A DOCKER-USER " OURS;
 	char script[2048];
 	char listing[2048];
 	(void)snprintf(script, sizeof(script), "*filter\n%sCOMMIT\n", added);
@@ -95,32 +98,33 @@ static void test_bridges(void **state)
 	(void)snprintf(
 		script,
 		sizeof(script),
-		"*filter\n-D DOCKER-USER %s-D DOCKER-USER %s-D DOCKER-USER %s%sCOMMIT\n",
-		BRIDGE("docker0"),
+		"*filter\n%s-D DOCKER-USER %s-D DOCKER-USER %s%sCOMMIT\n",
+		BRIDGE("D", "docker0"),
 		RULE("i", "rwg1-ab12"),
 		RULE("o", "rwg1-ab12"),
 		added
 	);
-	expect(DOCKER "-A DOCKER-USER " BRIDGE("docker0") "-A DOCKER-USER " OURS STAGES, 1, script);
+	expect(DOCKER BRIDGE("A", "docker0") "-A DOCKER-USER " OURS STAGES, 1, script);
 	// A network more, behind them; and the last one goes.
-	expect(DOCKER "-A DOCKER-USER " BRIDGE("docker0"
+	expect(DOCKER BRIDGE(
+		       "A", "docker0"
 	       ) "-A DOCKER-USER " OURS
 		 "-A DOCKER-USER -j RETURN\n-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP\n",
 	       2,
-	       "*filter\n-I DOCKER-USER 4 " RULE("i", "rwg2-ab12") "-I DOCKER-USER 5 " RULE(
+	       "*filter\n-I DOCKER-USER 5 " RULE("i", "rwg2-ab12") "-I DOCKER-USER 6 " RULE(
 		       "o", "rwg2-ab12"
 	       ) "COMMIT\n");
-	expect(DOCKER "-A DOCKER-USER " BRIDGE("docker0") STAGES,
+	expect(DOCKER BRIDGE("A", "docker0") STAGES,
 	       0,
-	       "*filter\n-D DOCKER-USER " BRIDGE("docker0") "COMMIT\n");
+	       "*filter\n" BRIDGE("D", "docker0") "COMMIT\n");
 	// In the wrong order.
-	expect(DOCKER "-A DOCKER-USER " OURS "-A DOCKER-USER " BRIDGE("docker0"
+	expect(DOCKER "-A DOCKER-USER " OURS BRIDGE(
+		       "A", "docker0"
 	       ) "-A DOCKER-ISOLATION-STAGE-2 -o docker0 -j DROP\n",
 	       1,
 	       "*filter\n-D DOCKER-USER " RULE("i", "rwg1-ab12") "-D DOCKER-USER " RULE(
 		       "o", "rwg1-ab12"
-	       ) "-D DOCKER-USER " BRIDGE("docker0") "-A DOCKER-USER " BRIDGE("docker0"
-	       ) "-A DOCKER-USER " OURS "COMMIT\n");
+	       ) BRIDGE("D", "docker0") BRIDGE("A", "docker0") "-A DOCKER-USER " OURS "COMMIT\n");
 }
 
 static void test_removal(void **state)

@@ -217,6 +217,7 @@ static void test_internal(void **state)
 {
 	expect(TCP, &host, at(&a3, 80), "10.3.0.2", 80, "10.3.0.1");
 	expect(TCP, &a3, at(&host, 5000), "10.3.0.1", 5000, "10.3.0.2");
+	refuse(TCP, &a3, at(&host, 5000), "192.0.2.1", 5000);
 	refuse(TCP, &a3, at(&outside, 5000), "192.0.2.2", 5000);
 	refuse(UDP, &a3, at(&outside, 5000), "192.0.2.2", 5000);
 	refuse(TCP, &a3, at(&outside, 5000), "2001:db8::2", 5000);
