@@ -12,11 +12,13 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define RETRY_FIRST_MS 50
 #define RETRY_LAST_MS 1000
 #define REPORT_MS 1000
+#define LOSS_MS 1000 // Who removes the port says so sooner.
 
 static void init_view(struct view *view)
 {
@@ -115,12 +117,19 @@ static void tell_state(struct control *c)
 	send_msg(c, &msg);
 }
 
+static uint64_t now_ms(void)
+{
+	struct timespec now = {0};
+	(void)clock_gettime(CLOCK_MONOTONIC, &now); // Cannot fail for this clock.
+	return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}
+
 static void retry_soon(struct control *c, uint32_t after_ms)
 {
 	(void)loop_set_timer(c->retry, after_ms, 0); // Cannot fail: a timerfd and a valid time.
 }
 
-// The switch closed the connection. virtio-user's own thread sees that too and is let finish first.
+// The switch closed the connection, which on_retry() logs when nobody removed the port. virtio-user's own thread sees that too and is let finish first.
 static void on_port_socket(void *arg, uint32_t events)
 {
 	struct control *c = arg;
@@ -136,7 +145,7 @@ static void on_port_socket(void *arg, uint32_t events)
 			sizeof(c->ports[i].reason),
 			"the switch closed the connection"
 		);
-		log_warn("VLAN %u: the switch closed the connection", c->ports[i].spec.vlan);
+		c->lost_ms[i] = now_ms();
 	}
 	publish(c);
 	c->retry_ms = RETRY_FIRST_MS;
@@ -159,6 +168,26 @@ static int join(struct control *c, uint32_t slot, struct rwy_err *err)
 	return 0;
 }
 
+static void log_loss(struct control *c, uint32_t slot, bool joined)
+{
+	uint64_t ms = now_ms() - c->lost_ms[slot];
+	if (!c->lost_ms[slot] || (!joined && ms < LOSS_MS))
+		return;
+	c->lost_ms[slot] = 0;
+	if (joined)
+		log_warn(
+			"VLAN %u: the switch closed the connection; joined again after %llu ms",
+			c->ports[slot].spec.vlan,
+			(unsigned long long)ms
+		);
+	else
+		log_warn(
+			"VLAN %u: the switch closed the connection; since then: %s",
+			c->ports[slot].spec.vlan,
+			c->ports[slot].reason
+		);
+}
+
 static void on_retry(void *arg)
 {
 	struct control *c = arg;
@@ -171,6 +200,7 @@ static void on_retry(void *arg)
 			port_leave(&c->ports[i]); // The worker let go of it when it was lost.
 		c->lost[i] = false;
 		bool joined = join(c, i, NULL) == 0;
+		log_loss(c, i, joined);
 		changed |= joined;
 		waiting |= !joined;
 	}
@@ -249,6 +279,7 @@ static int remove_port(struct control *c, uint32_t id, struct rwy_err *err)
 	if (slot < 0)
 		return err_set(err, -ENOENT, "there is no port %u", id);
 	c->used[slot] = c->lost[slot] = false;
+	c->lost_ms[slot] = 0;
 	publish(c); // The worker lets go.
 	loop_remove(c->port_sources[slot]);
 	c->port_sources[slot] = NULL;

@@ -24,6 +24,8 @@ struct control {
 	struct loop_source *port_sources[UPLINK_PORTS_MAX];
 	bool used[UPLINK_PORTS_MAX];
 	bool lost[UPLINK_PORTS_MAX]; // The switch closed it; it is still to be taken apart.
+	// When it was lost, in ms; 0: it was not, or that is logged. A port that is being removed loses its connection too.
+	uint64_t lost_ms[UPLINK_PORTS_MAX];
 	struct view views[2];
 	uint32_t view_index; // The one in use.
 	bool gone;	     // The device.

@@ -3,12 +3,15 @@
 #include "uplink/device.h"
 
 #include "base/log.h"
+#include "uplink/lastlog.h"
 #include "wire/uplink.h"
 
 #include <rte_bus_pci.h>
 #include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <rte_mbuf.h>
 
 #include <dirent.h>
@@ -78,24 +81,76 @@ static void xdp_args(struct device *device)
 	);
 }
 
+// What DPDK says of a failure: its log, or the code where that is one. Drivers return -1 for anything.
+static const char *explain(int code, char text[LASTLOG_SIZE])
+{
+	lastlog_read(text);
+	if (text[0])
+		return text;
+	return code == -1 ? "its driver refuses these arguments, and does not say why"
+			  : strerror(-code);
+}
+
+// Names the drivers that are installed, of those that make a device from arguments alone.
+static int no_driver(struct rwy_err *err)
+{
+	static const char *const known[] = {
+		"net_af_packet",
+		"net_af_xdp",
+		"net_bonding",
+		"net_failsafe",
+		"net_memif",
+		"net_null",
+		"net_pcap",
+		"net_ring",
+		"net_softnic",
+		"net_tap",
+		"net_vdev_netvsc",
+		"net_vhost"};
+	char list[256] = "";
+	size_t used = 0;
+	rte_log_set_global_level(RTE_LOG_EMERG); // Those that are not there are no news.
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		struct rte_devargs args = {0};
+		if (rte_devargs_parse(&args, known[i]))
+			continue;
+		free(args.data);
+		used += (size_t)snprintf( // All of them fit.
+			list + used,
+			sizeof(list) - used,
+			"%s%s",
+			used ? ", " : "",
+			known[i]
+		);
+	}
+	return err_set(
+		err,
+		-ENODEV,
+		"DPDK has no driver of this name here (there are %s; each with a number, as net_null0)",
+		list
+	);
+}
+
 static int probe(struct device *device, struct rwy_err *err)
 {
 	struct rte_eth_dev_info info;
+	char why[LASTLOG_SIZE];
 	int r = rte_dev_probe(device->args);
+	if (r == -EFAULT) // No bus knows it: rte_devargs_parse().
+		return no_driver(err);
 	if (r)
 		return err_set(
 			err,
 			r == -EINVAL ? -EINVAL : -ENODEV,
-			"cannot open device '%s': %s",
-			device->args,
-			r == -ENODEV ? "DPDK knows no such device, or cannot open it" : strerror(-r)
+			"DPDK cannot open it: %s",
+			explain(r, why)
 		);
 	device->id = (uint16_t)rte_eth_find_next(0);
 	if (device->id >= RTE_MAX_ETHPORTS)
-		return err_set(err, -ENODEV, "device '%s' is no network device", device->args);
+		return err_set(err, -ENODEV, "DPDK has no network device of it");
 	r = rte_eth_dev_info_get(device->id, &info);
 	if (r)
-		return err_set(err, r, "cannot ask device '%s': %s", device->args, strerror(-r));
+		return err_set(err, r, "DPDK cannot describe it: %s", strerror(-r));
 	(void)snprintf(
 		device->driver, sizeof(device->driver), "%s", info.driver_name
 	); // A cut name is fine.
@@ -229,6 +284,7 @@ static void choose_wake(struct device *device, bool interrupts)
 static int start(struct device *device, struct rwy_err *err)
 {
 	bool interrupts = !device->iface.name[0];
+	char why[LASTLOG_SIZE];
 	int r = configure(device, interrupts);
 	if (r && interrupts) {
 		interrupts = false;
@@ -240,12 +296,7 @@ static int start(struct device *device, struct rwy_err *err)
 		r = rte_eth_dev_start(device->id);
 	if (r)
 		return err_set(
-			err,
-			r,
-			"cannot start device '%s' (%s): %s",
-			device->args,
-			device->driver,
-			strerror(-r)
+			err, r, "its driver %s cannot start it: %s", device->driver, explain(r, why)
 		);
 	r = device->iface.name[0] ? iface_set_promiscuous(&device->iface)
 				  : rte_eth_promiscuous_enable(device->id);
@@ -268,6 +319,16 @@ static void find_mtu(struct device *device, uint32_t wanted)
 		device->mtu = info.max_mtu;
 }
 
+static int open_prepared(struct device *device, uint32_t mtu, struct rwy_err *err)
+{
+	int r = probe(device, err);
+	if (r)
+		return r;
+	find_mtu(device, mtu);
+	r = make_pool(device, err);
+	return r ? r : start(device, err);
+}
+
 int device_open(const char *args, uint32_t mtu, struct device *ret_device, struct rwy_err *err)
 {
 	struct device *device = ret_device;
@@ -284,18 +345,17 @@ int device_open(const char *args, uint32_t mtu, struct device *ret_device, struc
 		xdp_args(device);
 		iface_clear_xdp(&device->iface);
 	}
-	r = probe(device, err);
-	if (r)
+	r = open_prepared(device, mtu, err);
+	if (r) {
+		if (device->iface.name[0])
+			iface_undo(&device->iface);
 		return r;
-	find_mtu(device, mtu);
-	r = make_pool(device, err);
-	if (!r)
-		r = start(device, err);
-	if (!r && starts_with(args, "net_af_packet"))
+	}
+	if (starts_with(args, "net_af_packet"))
 		iface_cut_segments(&device->iface);
-	if (!r && starts_with(args, "net_af_xdp"))
+	if (starts_with(args, "net_af_xdp"))
 		device->xdp_id = iface_xdp_id(&device->iface);
-	return r;
+	return 0;
 }
 
 void device_close(struct device *device)

@@ -3,6 +3,8 @@
 // libraries here, so that every driver that the system has can be named as a device.
 #include "uplink/eal.h"
 
+#include "uplink/lastlog.h"
+
 #include <rte_eal.h>
 #include <rte_errno.h>
 
@@ -43,6 +45,16 @@ static char in_memory_arg[] = "--in-memory";
 static char no_huge_args[][16] = {"--no-huge", "-m", MEMORY_MIB, "--no-pci", "--iova-mode=va"};
 static char lcores[LCORES_SIZE * 2 + 32];
 
+static int not_started(struct rwy_err *err)
+{
+	char why[LASTLOG_SIZE];
+	int code = rte_errno;
+	lastlog_read(why);
+	return err_set(
+		err, -ENODEV, "cannot start DPDK's EAL: %s", why[0] ? why : rte_strerror(code)
+	);
+}
+
 int eal_start(bool pci, int core, bool verbose, struct rwy_err *err)
 {
 	static char cpus[LCORES_SIZE];
@@ -80,9 +92,8 @@ int eal_start(bool pci, int core, bool verbose, struct rwy_err *err)
 		argv[argc++] = in_memory_arg;
 	for (size_t i = 0; !pci && i < sizeof(no_huge_args) / sizeof(no_huge_args[0]); i++)
 		argv[argc++] = no_huge_args[i];
-	if (rte_eal_init(argc, argv) < 0)
-		return err_set(
-			err, -ENODEV, "cannot start DPDK's EAL: %s", rte_strerror(rte_errno)
-		);
-	return 0;
+	r = lastlog_open();
+	if (r)
+		return err_set(err, r, "cannot keep DPDK's log: %s", strerror(-r));
+	return rte_eal_init(argc, argv) < 0 ? not_started(err) : 0;
 }

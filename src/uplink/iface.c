@@ -4,6 +4,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "wire/uplink.h"
 
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
@@ -52,22 +53,6 @@ int iface_set_promiscuous(struct iface *iface)
 	return 0;
 }
 
-// The value of "iface=" in devargs. False: there is none.
-static bool read_name(const char *devargs, char ret_name[IFNAMSIZ])
-{
-	const char *at = strstr(devargs, ",iface=");
-	// net_tap makes its interface itself, and is the network card of it.
-	if (!at || strncmp(devargs, "net_tap", strlen("net_tap")) == 0)
-		return false;
-	at += strlen(",iface=");
-	size_t size = strcspn(at, ",");
-	if (!size || size >= IFNAMSIZ)
-		return false;
-	memcpy(ret_name, at, size);
-	ret_name[size] = '\0';
-	return true;
-}
-
 static void read_speed(struct iface *iface)
 {
 	char path[64];
@@ -109,17 +94,11 @@ int iface_find(const char *devargs, struct iface *ret_iface, struct rwy_err *err
 	struct iface iface = {.xdp_link = -1, .promiscuous = -1, .netlink = -1, .channels = 1};
 	char path[64];
 	*ret_iface = iface;
-	if (!read_name(devargs, iface.name))
+	if (uplink_read_iface(devargs, iface.name))
 		return 0;
 	iface.index = if_nametoindex(iface.name);
 	if (!iface.index || read_state(&iface))
-		return err_set(
-			err,
-			-ENODEV,
-			"cannot use device '%s': no interface '%s'",
-			devargs,
-			iface.name
-		);
+		return err_set(err, -ENODEV, "there is no interface '%s'", iface.name);
 	(void)snprintf(path, sizeof(path), "/sys/class/net/%s/device", iface.name); // It fits.
 	iface.is_virtual = access(path, F_OK) != 0;
 	read_channels(&iface);
@@ -128,17 +107,19 @@ int iface_find(const char *devargs, struct iface *ret_iface, struct rwy_err *err
 	return 0;
 }
 
-static void turn_off(const struct iface *iface, uint32_t get, uint32_t set, const char *what)
+// Whether it was on, and is off now.
+static bool turn_off_gro(const struct iface *iface)
 {
-	struct ethtool_value value = {.cmd = get};
+	struct ethtool_value value = {.cmd = ETHTOOL_GGRO};
 	if (ask_ethtool(iface, &value) || !value.data)
-		return;
-	value = (struct ethtool_value){.cmd = set};
+		return false;
+	value = (struct ethtool_value){.cmd = ETHTOOL_SGRO};
 	int r = ask_ethtool(iface, &value);
 	if (r)
-		log_warn("cannot turn off %s of '%s': %s", what, iface->name, strerror(-r));
+		log_warn("cannot turn off GRO of '%s': %s", iface->name, strerror(-r));
 	else
-		log_info("turned off %s of '%s'", what, iface->name);
+		log_info("turned off GRO of '%s'", iface->name);
+	return !r;
 }
 
 // ETHTOOL_SFLAGS has all flags at once.
@@ -187,28 +168,49 @@ static void keep_segments_off(struct iface *iface)
 		);
 }
 
+static int set_up(const struct iface *iface, bool up)
+{
+	struct ifreq ifr = {0};
+	int r = ask(iface, SIOCGIFFLAGS, &ifr);
+	if (r || !(ifr.ifr_flags & IFF_UP) == !up)
+		return r ? r : -EALREADY;
+	ifr.ifr_flags = (short)(ifr.ifr_flags ^ IFF_UP);
+	return ask(iface, SIOCSIFFLAGS, &ifr);
+}
+
 void iface_prepare(struct iface *iface, uint32_t mtu)
 {
 	struct ifreq ifr = {.ifr_mtu = (int)mtu};
 	if (!iface->name[0])
 		return;
-	if (mtu > iface->mtu && ask(iface, SIOCSIFMTU, &ifr))
-		log_warn(
-			"'%s' has MTU %u, its networks have %u: longer frames are dropped",
-			iface->name,
-			iface->mtu,
-			mtu
-		);
-	if (!iface->up) {
-		ifr = (struct ifreq){0};
-		if (ask(iface, SIOCGIFFLAGS, &ifr) == 0) {
-			ifr.ifr_flags = (short)(ifr.ifr_flags | IFF_UP);
-			(void)ask(iface, SIOCSIFFLAGS, &ifr); // Shows as a link that is down.
-		}
+	if (mtu > iface->mtu) {
+		if (ask(iface, SIOCSIFMTU, &ifr))
+			log_warn(
+				"'%s' has MTU %u, its networks have %u: longer frames are dropped",
+				iface->name,
+				iface->mtu,
+				mtu
+			);
+		else
+			iface->mtu_before = iface->mtu;
 	}
-	turn_off(iface, ETHTOOL_GGRO, ETHTOOL_SGRO, "GRO");
+	iface->raised = set_up(iface, true) == 0; // A failure shows as a link that is down.
+	iface->unmerged = turn_off_gro(iface);
 	turn_off_lro(iface);
 	(void)read_state(iface); // It was read a moment ago; a failure leaves what was known.
+}
+
+void iface_undo(const struct iface *iface)
+{
+	struct ifreq ifr = {.ifr_mtu = (int)iface->mtu_before};
+	struct ethtool_value gro = {.cmd = ETHTOOL_SGRO, .data = 1};
+	int r = iface->mtu_before ? ask(iface, SIOCSIFMTU, &ifr) : 0;
+	if (!r && iface->raised)
+		r = set_up(iface, false);
+	if (!r && iface->unmerged)
+		r = ask_ethtool(iface, &gro);
+	if (r)
+		log_warn("'%s' is not as it was before: %s", iface->name, strerror(-r));
 }
 
 void iface_cut_segments(struct iface *iface)

@@ -17,6 +17,9 @@ struct iface {
 	uint32_t mbps;	   // 0: not known.
 	bool is_virtual;   // No hardware: frames come with checksums that are left to the receiver.
 	bool up;	   // And has a carrier.
+	// What iface_prepare() changed: the MTU that it was, 0: none; taken up; merging turned off.
+	uint32_t mtu_before;
+	bool raised, unmerged;
 	int xdp_link; // -1, or what keeps the other end of a veth from sending frames longer than the MTU.
 	int promiscuous; // -1, or the socket that keeps it so.
 	int netlink;	 // -1, or the socket that tells of changes.
@@ -30,6 +33,9 @@ int iface_find(const char *devargs, struct iface *ret_iface, struct rwy_err *err
 // What an AF_PACKET socket needs: frames as they are on the wire. Turns off what merges received frames; what is not
 // allowed stays, and is logged. `mtu`: of the networks; the interface's is raised to it.
 void iface_prepare(struct iface *iface, uint32_t mtu);
+
+// Takes back what iface_prepare() changed, as far as that is possible: the device cannot be opened.
+void iface_undo(const struct iface *iface);
 
 // A veth's other end sends segments of 64 KiB that nobody has cut yet, which an AF_PACKET socket would get cut off: keeps
 // it from that. Needs the right to load programs for interfaces; without it, it logs what to do.

@@ -180,7 +180,7 @@ int main(int argc, char **argv)
 	log_init("ringway-uplink", p->options.log_level);
 	int r = start(p, &err);
 	if (r) {
-		log_err(&err, "cannot start");
+		log_err(&err, "cannot use device '%s'", p->options.device);
 		control_report_failure(p->options.control_fd, &err);
 		return 1;
 	}

@@ -92,6 +92,20 @@ static bool read_hex(const char **at, size_t digits, char separator, unsigned lo
 	return true;
 }
 
+int uplink_read_iface(const char *devargs, char ret_name[UPLINK_IFACE_SIZE])
+{
+	const char *at = strstr(devargs, ",iface=");
+	if (!at || strncmp(devargs, "net_tap", strlen("net_tap")) == 0)
+		return -ENOENT;
+	at += strlen(",iface=");
+	size_t size = strcspn(at, ",");
+	if (!size || size >= UPLINK_IFACE_SIZE)
+		return -EINVAL;
+	memcpy(ret_name, at, size);
+	ret_name[size] = '\0';
+	return 0;
+}
+
 bool uplink_read_pci(const char *text, char ret_address[UPLINK_PCI_SIZE])
 {
 	unsigned long domain = 0;

@@ -108,6 +108,12 @@ struct uplink_msg {
 // the long form of it.
 bool uplink_read_pci(const char *text, char ret_address[UPLINK_PCI_SIZE]);
 
+#define UPLINK_IFACE_SIZE 16 // IFNAMSIZ.
+
+// The host's interface that DPDK's arguments name by "iface=". -ENOENT: they name none; -EINVAL: what they name cannot be
+// an interface's name. net_tap makes its interface itself, and has none here.
+int uplink_read_iface(const char *devargs, char ret_name[UPLINK_IFACE_SIZE]);
+
 // 0, -EPIPE: the peer is gone; -EAGAIN: it does not read (of a non-blocking socket); -ENOMEM; -EINVAL: no such message.
 int uplink_send(int sock, const struct uplink_msg *msg, struct rwy_err *err);
 // `from_uplink`: which end sends. -EPIPE at the end, -EAGAIN, -EPROTO: not a message; ret_msg is written on success only.

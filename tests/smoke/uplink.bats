@@ -63,6 +63,8 @@ setup_file() {
 	link "$id-d0" "$id-e0" "$id-out"
 	ip -n "$id-out" addr add 10.99.0.1/24 dev "$id-e0"
 	link "$id-d1" "$id-d2"
+	ip link add "$id-r0" type veth peer name "$id-r1"
+	ethtool -K "$id-r0" gro on
 	ringway network create "$id-plain" --subnet 10.99.0.0/24 --no-gateway --uplink "$id-d0"
 	station in plain 10.99.0.10
 }
@@ -74,7 +76,7 @@ teardown_file() {
 	for name in $(ip -o netns list | awk -v id="$id-" 'index($1, id) == 1 {print $1}'); do
 		ip netns del "$name"
 	done
-	for name in d0 d1 j0; do
+	for name in d0 d1 j0 r0 b0; do
 		ip link del "$id-$name" 2>/dev/null || true
 	done
 	rm -rf "$work"
@@ -168,6 +170,8 @@ teardown_file() {
 	poll switch_replaced "$pid"
 	poll reaches in 10.99.0.1
 	poll reaches v5 10.99.5.130
+	# That is a loss, and is told.
+	poll grep -q 'the switch closed the connection; joined again' "$work/ringwayd.log"
 }
 
 # jumbo_link: the outside's address stays the same, as that of a router would.
@@ -200,12 +204,73 @@ reason_names() {
 	poll reaches jumbo 10.99.9.1
 }
 
+# refused TEXT ARG..: one line that has TEXT; nothing is made, and nothing of the interface r0 changes.
+refused() {
+	local text=$1 before after
+	shift
+	before=$(state_of_all)
+	! ringway network create "$id-no" --no-gateway --mtu 2000 "$@" >"$work/out" 2>"$work/err" || return 1
+	after=$(state_of_all)
+	cat "$work/err"
+	[ ! -s "$work/out" ]
+	[ "$(wc -l <"$work/err")" = 1 ]
+	grep -F -e "$text" "$work/err"
+	[ "$before" = "$after" ]
+}
+
+state_of_all() {
+	ringway network ls --json
+	ringway port ls --json | jq 'del(.ports[].receive_queues)'
+	ip -j link show dev "$id-r0" | jq -c '.[0] | [.flags, .mtu]'
+	ethtool -k "$id-r0" | grep generic-receive
+	ls "$run_dir/uplinks"
+}
+
 @test 'what is no device is refused in one line' {
-	run ! ringway network create "$id-no" --uplink "$id-nothing"
-	[[ $output == *"$id-nothing"* ]]
-	run ! ringway network create "$id-no" --uplink net_nothing0
-	[[ $output == *net_nothing0* ]]
-	run ! ringway network inspect "$id-no"
+	refused "there is no interface '$id-nothing'" --uplink "$id-nothing"
+}
+
+@test 'a driver that DPDK does not have is refused, with those that it has' {
+	refused "'net_nothing0': DPDK has no driver of this name here" --uplink net_nothing0
+	grep 'net_af_packet.*net_memif' "$work/err"
+}
+
+@test 'what a driver says of its arguments is in the answer' {
+	refused "/nothing.pcap: No such file" --uplink "net_pcap0,rx_pcap=$work/nothing.pcap"
+	refused 'Unknown role: nobody' --uplink net_memif0,role=nobody
+	refused "'net_af_packet0': it names no interface" --uplink net_af_packet0
+	# It is opened, so that the interface is prepared, and has to be as it was.
+	refused 'net_af_packet0' --uplink "net_af_packet0,iface=$id-r0,nothing=1"
+}
+
+@test 'an interface that cannot carry an uplink is refused' {
+	local gateway
+	refused "'lo' has no Ethernet frames" --uplink lo
+	refused "'lo' has no Ethernet frames" --uplink xdp:lo
+	refused "'lo' has no Ethernet frames" --uplink net_af_packet0,iface=lo
+	ip link add "$id-b0" type bridge
+	ip link set "$id-r0" master "$id-b0"
+	refused "'$id-r0' belongs to bridge '$id-b0'" --uplink "$id-r0"
+	ip link del "$id-b0"
+	ringway network create "$id-gate" --subnet 10.99.11.0/24
+	gateway=$(json port inspect "$id-gate.gateway" -- .interface)
+	refused "is port '$id-gate.gateway' of network" --uplink "$gateway"
+	refused "is port '$id-gate.gateway' of network" --uplink "xdp:$gateway"
+	ringway network rm "$id-gate"
+	refused "'$id-d0' belongs to the uplink of port '$id-plain.uplink'" --uplink "xdp:$id-d0"
+	refused "'$id-d0' belongs to the uplink of port '$id-plain.uplink'" --uplink "net_pcap0,iface=$id-d0"
+}
+
+@test 'an uplink that is removed is no loss' {
+	ringway network create "$id-brief" --no-gateway --uplink "$id-r0"
+	ringway network create "$id-brief7" --no-gateway --uplink "$id-r0" --vlan 7
+	local pid lines
+	pid=$(uplink_pid brief)
+	lines=$(wc -l <"$work/ringwayd.log")
+	ringway network rm "$id-brief7"
+	ringway network rm "$id-brief"
+	poll is_gone "$pid"
+	run ! grep -E 'warning|error' <(tail -n +$((lines + 1)) "$work/ringwayd.log")
 }
 
 @test 'two uplinks meet by memif' {

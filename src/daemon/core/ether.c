@@ -2,12 +2,64 @@
 // Ether ports: ports of the switch whose front end is an uplink's process. Any thread, under the lock.
 #include "base/log.h"
 #include "daemon/core/kernel.h"
+#include "wire/uplink.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
 #define ETHER_WAIT_MS 3000
+
+// The interface of a kernel port in the host's namespace, which leads to a network already.
+static bool has_interface(const struct port *port, const char *name, uint64_t own)
+{
+	return port_is_kernel(port) &&
+		(strcmp(port->info.ifname_host, name) == 0 ||
+		 (own && port->info.netns_inode == own && strcmp(port->info.spec.ifname, name) == 0)
+		);
+}
+
+// The interface's name in what a user wrote; NULL: it has none. `buffer` may hold it.
+static const char *read_interface(const char *device, char buffer[UPLINK_IFACE_SIZE])
+{
+	static const char *const prefixes[] = {"xdp:", "packet:"};
+	char address[UPLINK_PCI_SIZE];
+	if (uplink_read_iface(device, buffer) == 0)
+		return buffer;
+	if (strncmp(device, "net_", strlen("net_")) == 0 || uplink_read_pci(device, address))
+		return NULL;
+	for (size_t i = 0; i < sizeof(prefixes) / sizeof(prefixes[0]); i++)
+		if (strncmp(device, prefixes[i], strlen(prefixes[i])) == 0)
+			return device + strlen(prefixes[i]);
+	return device;
+}
+
+static int check_not_ours(const struct daemon *d, const char *device, struct rwy_err *err)
+{
+	const struct port *port;
+	char buffer[UPLINK_IFACE_SIZE];
+	const uint64_t own = namespace_own_inode();
+	const char *name = read_interface(device, buffer);
+	if (!name)
+		return 0;
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		if (!has_interface(port, name, own))
+			continue;
+		(void)err_set(
+			err,
+			-EINVAL,
+			"cannot use device '%s': interface '%s' is port '%s' of network '%s'",
+			device,
+			name,
+			port->info.spec.name,
+			port->network->info.spec.name
+		);
+		return err_hint(
+			err, "an uplink leads out of Ringway: give an interface of the host's"
+		);
+	}
+	return 0;
+}
 
 int ether_attach(struct daemon *d, struct port *port, bool must_exist, struct rwy_err *err)
 {
@@ -31,7 +83,9 @@ int ether_attach(struct daemon *d, struct port *port, bool must_exist, struct rw
 	(void)memcpy(to.device, spec->device, sizeof(to.device));
 	(void)memcpy(to.socket, port->info.socket, sizeof(to.socket));
 	(void)memcpy(to.mac, spec->mac, MAC_SIZE);
-	int r = uplinks_attach(d->uplinks, &to, must_exist, err);
+	int r = must_exist ? check_not_ours(d, spec->device, err) : 0;
+	if (!r)
+		r = uplinks_attach(d->uplinks, &to, must_exist, err);
 	port->attached = !r;
 	return r;
 }

@@ -54,7 +54,8 @@ enum wire_port_state kernel_state(const struct daemon *d, const struct port *por
 int namespace_open(const char *path, int *ret_fd, struct rwy_err *err);
 // Tells it from others that there are now. 0: not known, or fd is -1.
 uint64_t namespace_inode(int fd);
-bool namespace_is_own(int fd); // The host's, whose routes are not ours to set.
+uint64_t namespace_own_inode(void); // 0: not known.
+bool namespace_is_own(int fd);	    // The host's, whose routes are not ours to set.
 
 // trunk.c
 // Gives the switch the network's TAP once the network has ports of both kinds, and its stations with it.

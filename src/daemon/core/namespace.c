@@ -57,8 +57,14 @@ uint64_t namespace_inode(int fd)
 	return fd >= 0 && fstat(fd, &st) == 0 ? st.st_ino : 0;
 }
 
-bool namespace_is_own(int fd)
+uint64_t namespace_own_inode(void)
 {
 	struct stat st;
-	return stat("/proc/self/ns/net", &st) == 0 && st.st_ino == namespace_inode(fd);
+	return stat("/proc/self/ns/net", &st) == 0 ? st.st_ino : 0;
+}
+
+bool namespace_is_own(int fd)
+{
+	uint64_t own = namespace_own_inode();
+	return own && own == namespace_inode(fd);
 }

@@ -72,10 +72,44 @@ static int from_pci(
 	);
 }
 
+static bool starts_with(const char *text, const char *what)
+{
+	return strncmp(text, what, strlen(what)) == 0;
+}
+
+// The interface that DPDK's arguments name, or that their driver needs.
+static int check_args_iface(const char *text, struct rwy_err *err)
+{
+	char interface[UPLINK_IFACE_SIZE];
+	int r = uplink_read_iface(text, interface);
+	bool needed = starts_with(text, "net_af_packet") || starts_with(text, "net_af_xdp");
+	if (r == -ENOENT && needed) {
+		(void)err_set(err, -EINVAL, "cannot use device '%s': it names no interface", text);
+		return err_hint(err, "give one: %.32s,iface=eth1, or just eth1", text);
+	}
+	if (r == -ENOENT)
+		return 0;
+	if (r)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot use device '%s': its 'iface=' has no interface's name",
+			text
+		);
+	if (if_nametoindex(interface))
+		return 0;
+	(void)
+		err_set(err,
+			-ENODEV,
+			"cannot use device '%s': there is no interface '%s'",
+			text,
+			interface);
+	return err_hint(err, "`ip link` lists those there are");
+}
+
 // DPDK's own arguments: a name of letters, digits and underscores, then options.
 static int from_args(const char *text, char ret[UPLINK_DEVICE_SIZE], struct rwy_err *err)
 {
-	char interface[IFNAMSIZ];
 	size_t name = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
 	if (text[name] != '\0' && text[name] != ',')
 		return err_set(
@@ -84,7 +118,7 @@ static int from_args(const char *text, char ret[UPLINK_DEVICE_SIZE], struct rwy_
 			"cannot use device '%.64s': its name is no DPDK device's",
 			text
 		);
-	if (strncmp(text, "net_virtio_user", strlen("net_virtio_user")) == 0)
+	if (starts_with(text, "net_virtio_user"))
 		return err_set(
 			err,
 			-EINVAL,
@@ -92,19 +126,7 @@ static int from_args(const char *text, char ret[UPLINK_DEVICE_SIZE], struct rwy_
 			text
 		);
 	(void)snprintf(ret, UPLINK_DEVICE_SIZE, "%s", text); // Its length was looked at.
-	const char *value = strstr(text, ",iface=");
-	if (!value)
-		return 0;
-	value += strlen(",iface=");
-	size_t size = strcspn(value, ",");
-	// net_tap makes its interface itself.
-	if (strncmp(text, "net_tap", strlen("net_tap")) == 0 || size >= sizeof(interface))
-		return 0;
-	memcpy(interface, value, size);
-	interface[size] = '\0';
-	if (if_nametoindex(interface))
-		return 0;
-	return err_set(err, -ENODEV, "cannot use device '%s': there is no interface '%s'", text, interface);
+	return check_args_iface(text, err);
 }
 
 int uplinks_check_device(
@@ -124,13 +146,13 @@ int uplinks_check_device(
 				-EINVAL,
 				"cannot use the device: it has characters that no device has"
 			);
-	if (strncmp(text, "net_", strlen("net_")) == 0)
+	if (starts_with(text, "net_"))
 		return from_args(text, ret_devargs, err);
 	if (uplink_read_pci(text, address))
 		return from_pci(text, address, ret_devargs, err);
-	if (strncmp(text, "xdp:", strlen("xdp:")) == 0)
+	if (starts_with(text, "xdp:"))
 		return from_interface(text, "net_af_xdp", text + strlen("xdp:"), ret_devargs, err);
-	if (strncmp(text, "packet:", strlen("packet:")) == 0)
+	if (starts_with(text, "packet:"))
 		return from_interface(
 			text, "net_af_packet", text + strlen("packet:"), ret_devargs, err
 		);

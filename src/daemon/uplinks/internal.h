@@ -96,6 +96,21 @@ int talk_read(struct uplink_device *device);
 // No process: its ports wait, or failed for `reason`.
 void talk_lost(struct uplink_device *device, const char *reason);
 
+// iface.c: whether an interface of the host can carry an uplink.
+struct uplinks_iface {
+	char name[UPLINK_IFACE_SIZE];
+	uint32_t arp_type;		// ARPHRD_*
+	char master[UPLINK_IFACE_SIZE]; // What it belongs to, else empty.
+	char master_kind[16];		// "bridge", ..
+};
+
+// 0; -EINVAL: it has no Ethernet frames; -EBUSY: what it belongs to takes its frames. `device`: as the user wrote it.
+int uplinks_judge_iface(const struct uplinks_iface *iface, const char *device, struct rwy_err *err);
+// The same for the interface that `args` name, if any. -ENODEV: it is not there; -EIO: the kernel does not say.
+int uplinks_check_iface(const char *args, const char *device, struct rwy_err *err);
+// Whether two devices, of different arguments, are the same interface or PCI function; ret_what is its name then.
+bool uplinks_are_one(const char *args, const char *other, char ret_what[UPLINK_IFACE_SIZE]);
+
 // spawn.c: starts `binary` with listen_fd as its control socket. 0 or the errno of whatever kept it from running.
 int uplinks_spawn(
 	const char *binary,

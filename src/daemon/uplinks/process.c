@@ -122,8 +122,11 @@ static void on_down(struct uplink_device *device)
 		return;
 	}
 	if (!device->reason[0] && !ending)
-		(void
-		)snprintf(device->reason, sizeof(device->reason), "the uplink ended"); // It fits.
+		(void)snprintf(
+			device->reason,
+			sizeof(device->reason),
+			"its process ended and did not say why: see the log"
+		); // It fits.
 	talk_lost(device, device->reason);
 	back_off(device);
 }

@@ -234,6 +234,37 @@ static struct uplink_join *find_join(struct uplinks *u, uint32_t id)
 	return NULL;
 }
 
+// Two processes on one interface would both get its frames; on one PCI function, neither would.
+static int check_other_uplink(
+	struct uplinks *u,
+	const struct uplink_port *port,
+	const char *args,
+	struct rwy_err *err
+)
+{
+	char what[UPLINK_IFACE_SIZE];
+	const struct uplink_join *join;
+	TAILQ_FOREACH (join, &u->joins, entry) {
+		if (strcmp(join->device->args, args) == 0 ||
+		    !uplinks_are_one(args, join->device->args, what))
+			continue;
+		(void)err_set(
+			err,
+			-EBUSY,
+			"cannot use device '%s': '%s' belongs to the uplink of port '%s' already",
+			port->device,
+			what,
+			join->port.name
+		);
+		return err_hint(
+			err,
+			"a device serves many networks: '%.64s' with another VLAN",
+			join->port.device
+		);
+	}
+	return 0;
+}
+
 static int check_free(
 	struct uplinks *u,
 	const struct uplink_port *port,
@@ -277,6 +308,8 @@ int uplinks_attach(
 	struct uplinks *u = uplinks;
 	char args[UPLINK_DEVICE_SIZE] = "";
 	int r = uplinks_check_device(port->device, args, err);
+	if (!r && must_exist)
+		r = uplinks_check_iface(args, port->device, err);
 	if (r && (r != -ENODEV || must_exist))
 		return r;
 	if (port->vlan > 4094)
@@ -289,6 +322,8 @@ int uplinks_attach(
 	join->port = *port;
 	pthread_mutex_lock(&u->lock);
 	r = check_free(u, port, args, err);
+	if (!r && must_exist)
+		r = check_other_uplink(u, port, args, err);
 	if (!r) {
 		join->device = find_device(u, args);
 		if (!join->device)
@@ -335,7 +370,9 @@ int uplinks_wait(struct uplinks *uplinks, uint32_t id, int timeout_ms, struct rw
 	else if (join->state == UPLINK_RUNNING)
 		r = 0;
 	else if (join->state == UPLINK_FAILED)
-		r = err_set(err, -EIO, "device '%s': %s", join->port.device, join->reason);
+		r = err_set(
+			err, -EIO, "cannot use device '%s': %s", join->port.device, join->reason
+		);
 	else
 		r =
 			err_set(err,

@@ -93,7 +93,8 @@ int uplinks_check_device(
 // Joins a VLAN of a device to a port, from now on until uplinks_detach(). The first of a device starts its process; a
 // device that is not there, or ends, is tried again and again. What was attached before is not disturbed.
 // -EINVAL, -ENODEV: see uplinks_check_device() (-ENODEV only when `must_exist`); -EEXIST: the id or this VLAN of the
-// device is taken; -ENOMEM.
+// device is taken; -ENOMEM. `must_exist`: a user asks for it now, so that an interface without Ethernet frames (-EINVAL),
+// or one of a bridge, a bond or another uplink (-EBUSY), is refused as well.
 int uplinks_attach(
 	struct uplinks *uplinks,
 	const struct uplink_port *port,

@@ -273,6 +273,32 @@ static void test_ether(void **state)
 	assert_int_equal(fake_kernel.uplink_count, 0);
 }
 
+// A network's own way into the host, or a port there, is no way out of another network.
+static void test_ether_is_not_ours(void **state)
+{
+	static const char *const forms[] = {"", "xdp:", "packet:", "net_pcap0,iface="};
+	struct rwy_err err = {0};
+	const struct network_spec first = rig_network();
+	struct network_spec second = {.name = "m"};
+	struct network_info info;
+	(void)rig_add_network(&first);
+	struct port_info gateway = rig_get_port("n.gateway");
+	for (size_t i = 0; i < sizeof(forms) / sizeof(forms[0]); i++) {
+		char wanted[80];
+		(void)snprintf(
+			second.uplink, sizeof(second.uplink), "%s%s", forms[i], gateway.ifname_host
+		);
+		(void)snprintf(
+			wanted, sizeof(wanted), "'%s' is port 'n.gateway' of", gateway.ifname_host
+		);
+		assert_int_equal(service_network_add(instance, &second, &info, &err), -EINVAL);
+		if (!strstr(err.msg, wanted))
+			fail_msg("%s", err.msg);
+		assert_int_equal(service_network_get(instance, "m", &info, &err), -ENOENT);
+		assert_int_equal(fake_kernel.uplink_count, 0);
+	}
+}
+
 // Long names leave no room for what is added, and names may be taken.
 static void test_own_names(void **state)
 {
@@ -305,6 +331,7 @@ int main(void)
 		TEST(test_publish),
 		TEST(test_publish_refused),
 		TEST(test_ether),
+		TEST(test_ether_is_not_ours),
 		TEST(test_own_names),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The uplinks' processes: started, fed, started again, found by the next ringwayd, ended. With a process that has no
 // device.
-#include "daemon/uplinks/uplinks.h"
+#include "daemon/uplinks/internal.h"
 #include "tests/lib/unit.h"
 
 #include <errno.h>
 #include <ftw.h>
+#include <net/if_arp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -185,6 +186,11 @@ static void devices_are_checked(void **state)
 	assert_int_equal(check("net_memif0,role=client,socket=/run/x.sock", args), 0);
 	assert_int_equal(check("nothing0", args), -ENODEV);
 	assert_int_equal(check("net_af_packet0,iface=nothing0", args), -ENODEV);
+	assert_int_equal(check("net_af_packet0,iface=", args), -EINVAL);
+	assert_int_equal(check("net_af_packet0,iface=longer-than-any-interface", args), -EINVAL);
+	assert_int_equal(check("net_af_packet0", args), -EINVAL);
+	assert_int_equal(check("net_af_xdp0,queue_count=1", args), -EINVAL);
+	assert_int_equal(check("net_tap0,iface=nothing0", args), 0);
 	assert_int_equal(check("ffff:1f:1f.7", args), -ENODEV);
 	assert_int_equal(check("1f:1f.7,opt=1", args), -ENODEV);
 	assert_string_equal(args, "0000:1f:1f.7,opt=1");
@@ -208,10 +214,68 @@ static void devices_are_checked(void **state)
 	assert_int_equal(check(text, args), -EINVAL);
 }
 
+static void interfaces_are_judged(void **state)
+{
+	static const struct {
+		struct uplinks_iface iface;
+		int result;
+		const char *text; // In its message.
+	} rows[] = {
+		{{"eth1", ARPHRD_ETHER, "", ""}, 0, ""},
+		{{"eth1", ARPHRD_ETHER, "vrf7", "vrf"}, 0, ""}, // It has its frames all the same.
+		{{"eth1", ARPHRD_ETHER, "br0", "bridge"}, -EBUSY, "'eth1' belongs to bridge 'br0'"},
+		{{"eth1", ARPHRD_ETHER, "bond0", "bond"}, -EBUSY, "bond 'bond0'"},
+		{{"eth1", ARPHRD_ETHER, "ovs", "openvswitch"}, -EBUSY, "openvswitch 'ovs'"},
+		{{"eth1", ARPHRD_ETHER, "t0", "team"}, -EBUSY, "team 't0'"},
+		{{"lo", ARPHRD_LOOPBACK, "", ""}, -EINVAL, "'lo' has no Ethernet frames"},
+		{{"tun0", ARPHRD_NONE, "", ""}, -EINVAL, "'tun0' has no Ethernet frames"},
+	};
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct rwy_err err = {0};
+		assert_int_equal(
+			uplinks_judge_iface(&rows[i].iface, "xdp:some", &err), rows[i].result
+		);
+		if (!rows[i].result)
+			continue;
+		assert_non_null(strstr(err.msg, "cannot use device 'xdp:some': "));
+		assert_non_null(strstr(err.msg, rows[i].text));
+		assert_int_not_equal(err.hint[0], '\0');
+	}
+	struct rwy_err err = {0};
+	assert_int_equal(uplinks_check_iface("net_af_packet0,iface=lo", "lo", &err), -EINVAL);
+	assert_int_equal(uplinks_check_iface("net_af_packet0,iface=none0", "none0", &err), -ENODEV);
+	assert_int_equal(uplinks_check_iface("net_null0", "net_null0", &err), 0);
+}
+
+static void one_device_by_two_names(void **state)
+{
+	char what[UPLINK_IFACE_SIZE];
+	assert_true(uplinks_are_one("net_af_packet0,iface=eth1", "net_af_xdp0,iface=eth1,x=1", what)
+	);
+	assert_string_equal(what, "eth1");
+	assert_true(uplinks_are_one("03:00.0", "0000:03:00.0,x=1", what));
+	assert_string_equal(what, "0000:03:00.0");
+	assert_false(uplinks_are_one("03:00.0", "03:00.1", what));
+	assert_false(uplinks_are_one("net_af_packet0,iface=eth1", "net_pcap0,iface=eth2", what));
+	assert_false(uplinks_are_one("net_null0", "net_null1", what));
+	assert_false(uplinks_are_one("net_pcap0,iface=eth1", "03:00.0", what));
+}
+
+static void what_is_refused_leaves_nothing(void **state)
+{
+	struct rwy_err err = {0};
+	assert_int_equal(attach(1, "lo", 0, &err), -EINVAL);
+	assert_int_equal(attach(1, "net_null0,iface=lo", 0, &err), -EINVAL);
+	assert_int_equal(uplinks_detach(uplinks, 1, &err), -ENOENT);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(devices_are_checked),
+		cmocka_unit_test(interfaces_are_judged),
+		cmocka_unit_test(one_device_by_two_names),
+		cmocka_unit_test_setup_teardown(what_is_refused_leaves_nothing, setup, teardown),
 		cmocka_unit_test_setup_teardown(one_process_serves_a_device, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_vlan_is_given_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(failures_say_why, setup, teardown),

@@ -168,6 +168,24 @@ static void pci_addresses_are_read(void **state)
 		assert_false(uplink_read_pci(bad[i], address));
 }
 
+static void interfaces_are_read(void **state)
+{
+	char name[UPLINK_IFACE_SIZE] = "";
+	assert_int_equal(
+		uplink_read_iface("net_af_packet0,qpairs=1,iface=eth1,framesz=2048", name), 0
+	);
+	assert_string_equal(name, "eth1");
+	assert_int_equal(uplink_read_iface("net_pcap0,iface=fifteen-letters", name), 0);
+	assert_string_equal(name, "fifteen-letters");
+	assert_int_equal(uplink_read_iface("net_pcap0,iface=sixteen-letters!", name), -EINVAL);
+	assert_int_equal(uplink_read_iface("net_pcap0,iface=", name), -EINVAL);
+	assert_int_equal(uplink_read_iface("net_pcap0,iface=,x=1", name), -EINVAL);
+	assert_int_equal(uplink_read_iface("net_tap0,iface=tap7", name), -ENOENT);
+	assert_int_equal(uplink_read_iface("net_null0", name), -ENOENT);
+	assert_int_equal(uplink_read_iface("", name), -ENOENT);
+	assert_string_equal(name, "fifteen-letters");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -180,6 +198,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(the_end_is_told, setup, teardown),
 		cmocka_unit_test(reasons_have_names),
 		cmocka_unit_test(pci_addresses_are_read),
+		cmocka_unit_test(interfaces_are_read),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
