@@ -45,6 +45,7 @@ enum maps_drop {
 #define MAPS_PORT_RX_LIMIT 0x8u
 #define MAPS_PORT_TX_LIMIT 0x10u
 #define MAPS_PORT_FLOOD_LIMIT 0x20u
+#define MAPS_PORT_DOWN 0x40u // The container's end, when ringwayd last heard of it.
 
 struct maps_port {
 	__u32 id;      // 0: the slot is free.

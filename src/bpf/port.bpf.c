@@ -77,7 +77,12 @@ static __always_inline int send_to_port(
 	// Judged by the host end's address, it is somebody else's.
 	if (mac_equal(ether->destination, to->mac))
 		bpf_skb_change_type(skb, PACKET_HOST);
-	count_sent(ifindex, skb->len);
+	// The kernel looks whether the end is up after this, and tells nobody. What is known here may be old, so it counts
+	// and does not decide.
+	if (to->flags & MAPS_PORT_DOWN)
+		count_drop(ifindex, MAPS_DROP_DOWN);
+	else
+		count_sent(ifindex, skb->len);
 	return (int)bpf_redirect_peer(ifindex, 0);
 }
 

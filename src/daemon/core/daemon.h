@@ -80,6 +80,7 @@ struct daemon {
 	char firewall_reason[ERR_MSG_SIZE];
 	char uplinks_reason[ERR_MSG_SIZE];
 	struct loop_source *kernel_timer;
+	struct loop_source *kernel_watch;
 	struct loop_source *firewall_timer;
 	bool firewall_failed; // The last check, so that it is said once.
 	bool uplinks_settled;

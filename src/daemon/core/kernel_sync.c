@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/epoll.h>
 
 #define KERNEL_CHECK_MS 3000
 #define FIREWALL_CHECK_MS 1000
@@ -210,6 +211,14 @@ static void on_check(void *arg)
 	service_unlock(d);
 }
 
+static void on_link_change(void *arg, uint32_t events)
+{
+	struct daemon *d = arg;
+	service_lock(d);
+	host_watch_read(d->host);
+	service_unlock(d);
+}
+
 static void on_firewall_check(void *arg)
 {
 	struct daemon *d = arg;
@@ -261,7 +270,8 @@ int kernel_start(struct daemon *d, struct rwy_err *err)
 	d->kernel_timer = loop_add_timer(d->loop, KERNEL_CHECK_MS, KERNEL_CHECK_MS, on_check, d);
 	d->firewall_timer =
 		loop_add_timer(d->loop, FIREWALL_CHECK_MS, FIREWALL_CHECK_MS, on_firewall_check, d);
-	if (!d->kernel_timer || !d->firewall_timer)
+	d->kernel_watch = loop_add_fd(d->loop, host_watch_fd(d->host), EPOLLIN, on_link_change, d);
+	if (!d->kernel_timer || !d->firewall_timer || !d->kernel_watch)
 		return err_set(err, -errno, "cannot watch the kernel: %s", strerror(errno));
 	return 0;
 }
@@ -278,6 +288,7 @@ void kernel_close(struct daemon *d, bool end)
 	struct rwy_err err = {0};
 	struct network *network;
 	loop_remove(d->kernel_timer);
+	loop_remove(d->kernel_watch);
 	loop_remove(d->firewall_timer);
 	TAILQ_FOREACH (network, &d->networks, entry)
 		trunk_close(network);

@@ -102,6 +102,8 @@ int host_open(const struct host_config *config, struct host **ret, struct rwy_er
 		r = read_networks(host, err);
 	if (!r)
 		r = links_each(host, claim_slot, NULL, err);
+	if (!r)
+		r = watch_open(host, err);
 	if (r) {
 		// There is nothing yet that could go on in what was made just now.
 		if (host->made_netns) {

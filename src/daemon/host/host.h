@@ -106,6 +106,10 @@ int host_port_remove(struct host *host, uint32_t id, struct rwy_err *err);
 bool host_port_exists(struct host *host, uint32_t id);
 // Whether the container's end is up.
 bool host_port_is_up(struct host *host, uint32_t id);
+// The host's descriptor, which is readable when ends went up or down, and then host_watch_read() notes which: what is for
+// one that is down counts as dropped, HOST_DROP_DOWN.
+int host_watch_fd(const struct host *host);
+void host_watch_read(struct host *host);
 
 struct host_inside {
 	int netns_fd; // -1: the host's own. Not taken over.

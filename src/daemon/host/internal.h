@@ -33,6 +33,7 @@ struct host {
 	bool made_netns;	    // By this call of host_open().
 	int home_netns, own_netns;  // Descriptors of the namespaces.
 	struct nl_sock *home, *own; // Netlink sockets in them.
+	struct nl_sock *watch;	    // Another in the own one: what changes there.
 	struct bpf_object *object;
 	int port_program, trunk_program;   // Descriptors, the object's.
 	int map[HOST_MAP_COUNT];	   // Descriptors, the object's.
@@ -135,6 +136,11 @@ typedef int links_visit(struct host *host, struct rtnl_link *link, void *arg, st
 int links_each(struct host *host, links_visit *visit, void *arg, struct rwy_err *err);
 // "kp" or "nt" and a number. 0 when the name is of another kind.
 uint32_t links_name_id(const char *name, const char *prefix);
+
+// watch.c
+
+// Opens host->watch and notes what is up now.
+int watch_open(struct host *host, struct rwy_err *err);
 
 // networks.c
 

@@ -66,7 +66,9 @@ void links_close(struct host *host)
 		nl_socket_free(host->own);
 	if (host->home)
 		nl_socket_free(host->home);
-	host->own = host->home = NULL;
+	if (host->watch)
+		nl_socket_free(host->watch);
+	host->own = host->home = host->watch = NULL;
 }
 
 static int get(

@@ -184,6 +184,7 @@ static int set_up(
 	if (r)
 		return r;
 	entry->member = before.member;
+	entry->flags |= before.id == port->id ? before.flags & MAPS_PORT_DOWN : 0;
 	if (before.id != port->id)
 		r = counters_clear(host, slot, err);
 	else if (before.network != entry->network || memcmp(before.mac, entry->mac, MAC_SIZE) != 0)

@@ -8,8 +8,10 @@
 #include <string.h>
 #include <sys/eventfd.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 struct fake_kernel fake_kernel;
+static int watch; // No link changes here.
 
 static int may_fail(const char *function, struct rwy_err *err)
 {
@@ -46,10 +48,21 @@ int host_open(const struct host_config *config, struct host **ret, struct rwy_er
 	if (fake_kernel.absent)
 		return err_set(err, -EOPNOTSUPP, "the kernel is a fake");
 	*ret = (struct host *)&fake_kernel;
-	return 0;
+	watch = eventfd(0, EFD_CLOEXEC);
+	return watch < 0 ? -errno : 0;
 }
 
 void host_close(struct host *host)
+{
+	(void)close(watch);
+}
+
+int host_watch_fd(const struct host *host)
+{
+	return watch;
+}
+
+void host_watch_read(struct host *host)
 {
 }
 
@@ -57,6 +70,7 @@ int host_destroy_all(struct host *host, struct rwy_err *err)
 {
 	fake_kernel.network_count = fake_kernel.port_count = 0;
 	fake_kernel.destroyed++;
+	host_close(host);
 	return 0;
 }
 

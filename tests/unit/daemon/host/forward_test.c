@@ -291,6 +291,73 @@ static void test_end_is_down(void **state)
 	assert_int_equal(rig_counters(&rig, 1).tx_frames, 0);
 }
 
+static void set_up_inside(unsigned int n, bool up)
+{
+	struct ifreq request = {.ifr_name = "eth0"};
+	rig_go(&rig, n);
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(ioctl(fd, SIOCGIFFLAGS, &request), 0);
+	request.ifr_flags = (short)(up ? request.ifr_flags | IFF_UP : request.ifr_flags & ~IFF_UP);
+	assert_int_equal(ioctl(fd, SIOCSIFFLAGS, &request), 0);
+	assert_int_equal(close(fd), 0);
+	rig_return();
+	// The packet socket was told too, and would say so in place of a frame.
+	int told;
+	socklen_t size = sizeof(told);
+	assert_int_equal(getsockopt(rig.socket[n], SOL_SOCKET, SO_ERROR, &told, &size), 0);
+}
+
+// Sends to port 1 until a frame counts there as dropped, or as sent: the kernel tells of a change in its own time.
+static void send_until(const struct rig_frame *frame, bool dropped)
+{
+	for (int i = 0; i < 1000; i++) {
+		struct pollfd watch = {.fd = host_watch_fd(rig.host), .events = POLLIN};
+		struct host_counters before = rig_counters(&rig, 1), after;
+		rig_send(&rig, 0, frame);
+		after = rig_counters(&rig, 1);
+		assert_int_equal(
+			after.tx_frames + after.drops[HOST_DROP_DOWN],
+			before.tx_frames + before.drops[HOST_DROP_DOWN] + 1
+		);
+		if ((after.drops[HOST_DROP_DOWN] > before.drops[HOST_DROP_DOWN]) == dropped)
+			return;
+		(void)poll(&watch, 1, 100); // Too early is one turn more.
+		host_watch_read(rig.host);
+	}
+	fail_msg("the kernel's word never came");
+}
+
+static void test_unicast_to_an_end_that_is_down(void **state)
+{
+	struct rwy_err err = {0};
+	struct rig_frame frame, got;
+	struct host_port port = rig_port(1);
+	uint8_t mac[2][MAC_SIZE];
+	rig_mac(0, mac[0]);
+	rig_mac(1, mac[1]);
+	rig_add_all(&rig, 2);
+	rig_build(&frame, mac[1], mac[0], 1);
+	send_until(&frame, false);
+	set_up_inside(1, false);
+	send_until(&frame, true);
+	// Known from then on, to a ringwayd that comes later too, and whatever else of the port changes.
+	rig_reopen(&rig);
+	send_until(&frame, true);
+	assert_int_equal(host_port_add(rig.host, &port, &err), 0);
+	uint64_t sent = rig_counters(&rig, 1).tx_frames;
+	rig_send(&rig, 0, &frame);
+	assert_int_equal(rig_counters(&rig, 1).tx_frames, sent);
+	// What is known being old costs a count, but no frame.
+	set_up_inside(1, true);
+	rig_await_up(&rig, port.id);
+	rig_build(&frame, mac[1], mac[0], 2);
+	rig_send(&rig, 0, &frame);
+	do
+		rig_receive(&rig, 1, RIG_TYPE, &got);
+	while (got.bytes[got.size - 1] != 2);
+	send_until(&frame, false);
+}
+
 static int listen_inside(unsigned int n, struct sockaddr_in *address)
 {
 	socklen_t size = sizeof(*address);
@@ -396,6 +463,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_learning, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_is_down, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_unicast_to_an_end_that_is_down, setup, teardown
+		),
 		cmocka_unit_test_setup_teardown(test_tcp, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_checksum_request, setup, teardown),
 	};
