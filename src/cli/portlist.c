@@ -74,27 +74,42 @@ static void add_addresses(struct table *table, json_t *port)
 	table_addf(table, "%s%s%s", ip, ip[0] && ip6[0] ? "," : "", ip6);
 }
 
+// Why the port does not do what its user expects of it, or "".
+static const char *trouble_of(json_t *port)
+{
+	json_t *uplink = json_object_get(port, "uplink");
+	if (cli_member(port, "reason")[0])
+		return cli_member(port, "reason");
+	if (cli_member(uplink, "reason")[0])
+		return cli_member(uplink, "reason");
+	return strcmp(cli_member(uplink, "link"), "down") == 0 ? "the link is down" : "";
+}
+
 // Where the port's user finds it: a socket, an interface and its namespace, or a device and its VLAN.
 static void add_place(struct table *table, json_t *port)
 {
-	const char *path = cli_member(port, "socket");
-	const char *device = cli_member(port, "device");
+	const char *place = cli_member(port, "socket");
 	const char *netns = cli_member(port, "netns");
+	const char *trouble = trouble_of(port);
 	json_int_t vlan = json_integer_value(json_object_get(port, "vlan"));
+	char more[24] = "";
 	if (strcmp(cli_member(port, "attach"), "kernel") == 0)
-		table_addf(
-			table,
-			"%s%s%s",
-			cli_member(port, "interface"),
-			netns[0] ? " in " : "",
-			netns
-		);
-	else if (device[0] && vlan)
-		table_addf(table, "%s vlan %" JSON_INTEGER_FORMAT, device, vlan);
-	else if (device[0])
-		table_add(table, device);
-	else
-		table_add(table, path[0] ? path : cli_member(port, "connect"));
+		place = cli_member(port, "interface");
+	else if (cli_member(port, "device")[0])
+		place = cli_member(port, "device");
+	else if (!place[0])
+		place = cli_member(port, "connect");
+	if (vlan)
+		(void)snprintf(more, sizeof(more), " vlan %" JSON_INTEGER_FORMAT, vlan); // Fits.
+	table_addf(
+		table,
+		trouble[0] ? "%s%s%s%s (%s)" : "%s%s%s%s",
+		place,
+		more,
+		netns[0] ? " in " : "",
+		netns,
+		trouble
+	);
 }
 
 static void add_row(struct table *table, json_t *port)

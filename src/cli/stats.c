@@ -46,13 +46,11 @@ static void add_head(struct table *table, json_t *port)
 	table_add(table, cli_member(port, "state"));
 }
 
-// "full 12, source 3", or nothing.
-static void add_reasons(struct table *table, json_t *port)
+static void append_reasons(char text[WIDE_ENOUGH], json_t *drops, const char *whose)
 {
-	char text[WIDE_ENOUGH] = "";
 	const char *reason;
 	json_t *count;
-	json_object_foreach(json_object_get(port, "drops"), reason, count)
+	json_object_foreach(drops, reason, count)
 	{
 		size_t used = strlen(text);
 		char number[HUMAN_SIZE];
@@ -61,13 +59,23 @@ static void add_reasons(struct table *table, json_t *port)
 		human_number((double)json_integer_value(count), number);
 		(void)snprintf(
 			text + used,
-			sizeof(text) - used,
-			"%s%s %s",
+			WIDE_ENOUGH - used,
+			"%s%s%s %s",
 			used ? ", " : "",
+			whose,
 			reason,
 			number
 		);
 	}
+}
+
+// "full 12, source 3", or nothing. An uplink's own come before its port and are not counted there.
+static void add_reasons(struct table *table, json_t *port)
+{
+	char text[WIDE_ENOUGH] = "";
+	json_t *uplink = json_object_get(port, "uplink");
+	append_reasons(text, json_object_get(port, "drops"), "");
+	append_reasons(text, json_object_get(uplink, "drops"), "uplink ");
 	table_add(table, text);
 }
 

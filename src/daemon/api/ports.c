@@ -96,6 +96,8 @@ int api_ports_list(
 	// Without a switch the ports are listed all the same.
 	if (!r)
 		(void)stats_add_queues(api->daemon, listing.ports, NULL);
+	if (!r)
+		stats_add_uplinks(api->daemon, listing.ports);
 	service_unlock(api->daemon);
 	if (r) {
 		json_decref(listing.ports);

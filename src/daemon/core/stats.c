@@ -301,6 +301,20 @@ int stats_add_queues(struct daemon *d, json_t *ports, struct rwy_err *err)
 	return 0;
 }
 
+void stats_add_uplinks(struct daemon *d, json_t *ports)
+{
+	size_t i;
+	json_t *object;
+	json_array_foreach(ports, i, object)
+	{
+		const char *name = json_string_value(json_object_get(object, "name"));
+		const struct port *port = name ? daemon_find_port(d, name) : NULL;
+		// Out of memory: it is missing.
+		if (port && port_is_ether(port))
+			(void)json_object_set_new(object, "uplink", counters_of_uplink(d, port));
+	}
+}
+
 void stats_add_trunk(struct daemon *d, uint32_t network, json_t *object)
 {
 	struct wire_msg *msg = NULL;

@@ -299,7 +299,8 @@ static void test_version(void **state)
 	",\"workers\":[{\"core\":3,\"queues\":4,\"awake\":2,\"sleeps\":7,\"frames\":12345,\"busy_cycles\":" time \
 	"}]},\"ports\":[{\"name\":\"p\",\"network\":\"fast\",\"state\":\"running\",\"rx\":{\"frames\":" frames   \
 	",\"bytes\":125000000},\"tx\":{\"frames\":5,\"bytes\":640},\"drops\":{\"full\":12,"                      \
-	"\"source\":0,\"other\":20000},\"dropped\":20012}]}"
+	"\"source\":0,\"other\":20000},\"dropped\":20012,\"uplink\":{\"drops\":"                                 \
+	"{\"unknown_vlan\":3,\"untagged\":0}}}]}"
 
 static void test_stats(void **state)
 {
@@ -316,14 +317,14 @@ static void test_stats(void **state)
 	       0,
 	       "PORT  NETWORK  STATE    RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPPED  WHY\n"
 	       "p     fast     running      20.0k      125M          5       640    20.0k  full 12, "
-	       "other 20.0k\n",
+	       "other 20.0k, uplink unknown_vlan 3\n",
 	       "GET /v1/stats?port=p\n");
 	expect(one_sample,
 	       "stats",
 	       0,
 	       "PORT  NETWORK  STATE    RX FRAMES  RX BYTES  TX FRAMES  TX BYTES  DROPPED  WHY\n"
 	       "p     fast     running         10      125M          5       640    20.0k  full 12, "
-	       "other 20.0k\n"
+	       "other 20.0k, uplink unknown_vlan 3\n"
 	       "\n"
 	       "WORKER'S CPU  QUEUES  AWAKE  SLEEPS  FRAMES\n"
 	       "           3       4      2       7   12.3k\n",
