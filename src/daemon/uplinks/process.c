@@ -126,7 +126,7 @@ static void on_down(struct uplink_device *device)
 			device->reason,
 			sizeof(device->reason),
 			"its process ended and did not say why: see the log"
-		); // It fits.
+		);  // It fits.
 	if (ending) // It was to end, and is wanted again: that counts as no restart.
 		device->starts = 0;
 	talk_lost(device, device->reason);
