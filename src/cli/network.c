@@ -266,7 +266,7 @@ static const struct cli_opt create_opts[] = {
 	{"ipv6-subnet", 0, "CIDR", "its IPv6 addresses, as fd00:77::/64"},
 	{"gateway", 0, "IP..", "its gateway's address (default: the subnet's first)"},
 	{"ip-range", 0, "CIDR", "where Docker picks containers' addresses from"},
-	{"aux-address", 0, "NAME=IP..", "an address that is in use and given to nobody"},
+	{"aux-address", 0, "N=IP..", "an address that is in use and given to nobody"},
 	{"mtu", 0, "N", "its largest packet, 68 to 65535 (default: 1500)"},
 	{"internal", 0, NULL, "no way out: no NAT, no published ports, no default route"},
 	{"no-gateway", 0, NULL, "the host takes no part in it: no gateway, so no NAT"},

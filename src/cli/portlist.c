@@ -85,20 +85,28 @@ static const char *trouble_of(json_t *port)
 	return strcmp(cli_member(uplink, "link"), "down") == 0 ? "the link is down" : "";
 }
 
+static const char *first_of(json_t *port, const char *name, const char *other)
+{
+	return cli_member(port, name)[0] ? cli_member(port, name) : cli_member(port, other);
+}
+
 // Where the port's user finds it: a socket, an interface and its namespace, or a device and its VLAN.
 static void add_place(struct table *table, json_t *port)
 {
-	const char *place = cli_member(port, "socket");
-	const char *netns = cli_member(port, "netns");
+	const char *place = "", *netns = "";
 	const char *trouble = trouble_of(port);
 	json_int_t vlan = json_integer_value(json_object_get(port, "vlan"));
 	char more[24] = "";
-	if (strcmp(cli_member(port, "attach"), "kernel") == 0)
-		place = cli_member(port, "interface");
-	else if (cli_member(port, "device")[0])
-		place = cli_member(port, "device");
-	else if (!place[0])
-		place = cli_member(port, "connect");
+	if (strcmp(cli_member(port, "attach"), "kernel") == 0) {
+		netns = first_of(port, "sandbox", "netns");
+		// What Docker took into a container is called eth0 there, or another number.
+		bool is_taken = cli_member(port, "sandbox")[0];
+		place = is_taken ? "eth*" : cli_member(port, "interface");
+	} else {
+		place = first_of(port, "device", "socket");
+		if (!place[0])
+			place = cli_member(port, "connect");
+	}
 	if (vlan)
 		(void)snprintf(more, sizeof(more), " vlan %" JSON_INTEGER_FORMAT, vlan); // Fits.
 	table_addf(

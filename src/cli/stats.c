@@ -321,7 +321,7 @@ static const struct cli_opt stats_opts[] = {
 const struct cli_cmd stats_cmds[] = {
 	{"stats",
 	 "[PORT] [--watch]",
-	 "Show the counters of one port or all: rx is what the switch received from it.",
+	 "Show the counters of one port or all: rx is what came from it.",
 	 stats_opts,
 	 0,
 	 1,

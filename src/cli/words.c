@@ -68,7 +68,7 @@ static int print_overview(struct cli *cli)
 {
 	(void
 	)fputs("usage: ringway [--run-dir DIR] COMMAND ...\n\n"
-	       "Networks for DPDK containers.\n\ncommands:\n",
+	       "Networks for DPDK containers and ordinary ones.\n\ncommands:\n",
 	       cli->out);
 	for (size_t i = 0; i < NOUN_COUNT; i++)
 		list_commands(cli, nouns[i]);

@@ -150,6 +150,8 @@ static int add_rest(const struct port_info *info, json_t *object)
 	if ((spec->pin_address && json_object_set_new(object, "pin_address", json_true())) ||
 	    (ifname[0] && json_object_set_new(object, "interface", json_string(ifname))) ||
 	    (spec->vlan && json_object_set_new(object, "vlan", json_integer(spec->vlan))) ||
+	    (info->sandbox[0] && json_object_set_new(object, "sandbox", json_string(info->sandbox))
+	    ) ||
 	    (spec->of_network && json_object_set_new(object, "owner", json_string("network"))) ||
 	    (spec->key[0] && json_object_set_new(object, "container", json_string(spec->key))))
 		return -ENOMEM;

@@ -252,7 +252,9 @@ static void test_port_list_of_all_attachments(void **state)
 		 "\"container\":\"00aa\",\"state\":\"running\",\"interface\":\"eth0\",\"netns\":\"/n\","
 		 "\"published\":[{\"proto\":\"tcp\",\"host_port\":8080,\"container_port\":80},"
 		 "{\"proto\":\"udp\",\"host_ip\":\"127.0.0.1\",\"host_port\":53,\"container_port\":5353},"
-		 "{\"proto\":\"sctp\",\"host_ip\":\"::\",\"host_port\":9,\"container_port\":9}]}]}"},
+		 "{\"proto\":\"sctp\",\"host_ip\":\"::\",\"host_port\":9,\"container_port\":9}]},"
+		 "{\"name\":\"ep-1\",\"network\":\"n\",\"attach\":\"kernel\",\"queues\":1,"
+		 "\"state\":\"waiting\",\"interface\":\"rwc9-0a1b\",\"sandbox\":\"/s/1\"}]}"},
 		{0},
 	};
 	expect(replies,
@@ -267,7 +269,9 @@ static void test_port_list_of_all_attachments(void **state)
 	       "d          n        ether   -        -    -                            2  waiting  -   "
 	       "  -        -                                                   eth2 (gone)\n"
 	       "w          n        kernel  00aa     -    fd00::2/64                   -  running  -   "
-	       "  -        [::]:9->9/sctp,8080->80/tcp,127.0.0.1:53->5353/udp  eth0 in /n\n",
+	       "  -        [::]:9->9/sctp,8080->80/tcp,127.0.0.1:53->5353/udp  eth0 in /n\n"
+	       "ep-1       n        kernel  -        -    -                            -  waiting  -   "
+	       "  -        -                                                   eth* in /s/1\n",
 	       "GET /v1/ports\n");
 }
 
