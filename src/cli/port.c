@@ -40,7 +40,7 @@ static int add_netns(const struct cli_args *args, json_t *body)
 		return 0;
 	if (strchr(netns, '/'))
 		path = absolute_path(netns);
-	else if (!netns[0] || !netns[strspn(netns, "0123456789")])
+	else if (!netns[strspn(netns, "0123456789")])
 		path = strdup(netns);
 	else if (asprintf(&path, NAMED_NAMESPACES "%s", netns) < 0)
 		path = NULL;
@@ -122,13 +122,26 @@ static int check_attachment(struct cli *cli, const struct cli_args *args)
 	return CLI_OK;
 }
 
+// A script's empty variable would else make a port somewhere else than was meant.
+static int check_empty(struct cli *cli, const struct cli_args *args)
+{
+	static const char *const words[] = {"netns", "interface", "device", "connect"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		const char *value = cli_value(args, words[i]);
+		if (value && !value[0])
+			return cli_usage(cli, args->cmd, "--%s must not be empty", words[i]);
+	}
+	return CLI_OK;
+}
+
 static int check_words(struct cli *cli, const struct cli_args *args)
 {
 	if (!cli_value(args, "network"))
 		return cli_usage(cli, args->cmd, "--network is missing");
 	if (!cli_value(args, "attach"))
 		return cli_usage(cli, args->cmd, "--attach is missing: 'vhost', for example");
-	return check_attachment(cli, args);
+	int status = check_attachment(cli, args);
+	return status == CLI_OK ? check_empty(cli, args) : status;
 }
 
 // What the port's user needs to know: the first of these that the port has.
