@@ -309,9 +309,14 @@ void stats_add_uplinks(struct daemon *d, json_t *ports)
 	{
 		const char *name = json_string_value(json_object_get(object, "name"));
 		const struct port *port = name ? daemon_find_port(d, name) : NULL;
+		if (!port || !port_is_ether(port))
+			continue;
+		json_t *uplink = counters_of_uplink(d, port);
+		(void)json_object_del(uplink, "rx");
+		(void)json_object_del(uplink, "tx");
+		(void)json_object_del(uplink, "drops");
 		// Out of memory: it is missing.
-		if (port && port_is_ether(port))
-			(void)json_object_set_new(object, "uplink", counters_of_uplink(d, port));
+		(void)json_object_set_new(object, "uplink", uplink);
 	}
 }
 

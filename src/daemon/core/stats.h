@@ -13,7 +13,7 @@ int stats_add_port(struct daemon *d, const char *name, json_t *object, struct rw
 // Adds "receive_queues" to each of `ports`, an array of the API's ports in order of id. -EAGAIN: some lack it.
 int stats_add_queues(struct daemon *d, json_t *ports, struct rwy_err *err);
 
-// Adds "uplink" to the ether ports among `ports`, an array of the API's ports. Waits as uplinks_stats() does.
+// Adds "uplink", without its counters, to the ether ports among `ports`, an array of the API's ports. Waits as uplinks_stats() does.
 void stats_add_uplinks(struct daemon *d, json_t *ports);
 
 // Adds "switch" of GET /v1/version.
