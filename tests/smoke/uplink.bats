@@ -190,6 +190,11 @@ reason_names() {
 	json port inspect "$id-jumbo.uplink" -- .uplink.reason | grep "$1"
 }
 
+# listed NETWORK TEXT: `port ls` says so of the uplink.
+listed() {
+	ringway port ls --network "$id-$1" | grep "^$id-$1.uplink .*(.*$2)"
+}
+
 @test 'an interface may go and come' {
 	jumbo_link
 	ringway network create "$id-jumbo" --subnet 10.99.9.0/24 --mtu 9000 --no-gateway --uplink "$id-j0"
@@ -197,7 +202,10 @@ reason_names() {
 	poll reaches jumbo 10.99.9.1
 	ping_all jumbo 10.99.9.1 -c 3 -i 0.1 -M 'do' -s 8972
 	ping_all out 10.99.9.10 -c 3 -i 0.1 -M 'do' -s 8972
+	ip -n "$id-out" link set "$id-j1" down
+	poll listed jumbo 'the link is down'
 	ip link del "$id-j0"
+	poll listed jumbo "$id-j0'"
 	poll uplink_failed jumbo
 	poll reason_names "$id-j0"
 	jumbo_link
