@@ -96,12 +96,17 @@ void driver_bench_refused(struct driver_bench *bench, int r, const char *said)
 	assert_int_not_equal(http_status_of(r), 404);
 	driver_error_body(reply, http_status_of(r), &bench->err);
 	const char *text = json_string_value(json_object_get(reply, "Err"));
-	if (!text || !strstr(text, said) || strchr(text, '\n'))
-		fail_msg("'%s' lacks '%s'", text ? text : "nothing", said);
+	if (!text) // Fails below, for it does not say what was tried.
+		text = "";
+	if (!strstr(text, said) || strchr(text, '\n'))
+		fail_msg("'%s' lacks '%s'", text, said);
 	// It begins with what was tried ("cannot create "), and does not say it again.
+	static const char cannot[] = "cannot ";
 	char tried[32];
-	size_t verb = strcspn(text + sizeof("cannot"), " ");
-	snprintf(tried, sizeof(tried), "%.*s", (int)(sizeof("cannot") + verb), text);
-	if (strncmp(tried, "cannot ", 7) != 0 || strstr(text + 1, tried))
-		fail_msg("'%s' does not say once what was tried", text);
+	if (strncmp(text, cannot, strlen(cannot)) != 0)
+		fail_msg("'%s' does not say what was tried", text);
+	size_t length = strlen(cannot) + strcspn(text + strlen(cannot), " ") + 1;
+	snprintf(tried, sizeof(tried), "%.*s", (int)length, text);
+	if (strstr(text + 1, tried))
+		fail_msg("'%s' says twice what was tried", text);
 }
