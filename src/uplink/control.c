@@ -81,11 +81,15 @@ static void fill_port(const struct port *port, bool joined, struct uplink_port_s
 
 static void fill_state(struct control *c, struct uplink_state_msg *ret)
 {
+	uint64_t drops[UPLINK_DROP_COUNT];
 	memset(ret, 0, sizeof(*ret));
+	for (uint32_t reason = 0; reason < UPLINK_DROP_COUNT; reason++)
+		drops[reason] = worker_read(&c->worker->drops[reason]);
+	device_read_losses(c->device, &drops[UPLINK_DROP_MISSED], &drops[UPLINK_DROP_DEVICE_ERROR]);
 	memcpy(ret->driver, c->device->driver, sizeof(ret->driver));
 	device_read_link(c->device, &ret->link, &ret->mbps);
 	ret->mtu = c->device->mtu;
-	fill_drops(c->worker->drops, ret->drops, &ret->drop_count);
+	fill_drops(drops, ret->drops, &ret->drop_count);
 	for (uint32_t i = 0; i < UPLINK_PORTS_MAX; i++)
 		if (c->used[i])
 			fill_port(

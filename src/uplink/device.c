@@ -365,6 +365,21 @@ void device_close(struct device *device)
 	iface_remove_xdp(&device->iface, device->xdp_id); // libxdp does not always.
 }
 
+void device_read_losses(struct device *device, uint64_t *ret_missed, uint64_t *ret_unsent)
+{
+	struct rte_eth_stats stats = {0};
+	for (uint32_t i = 0; i < device->fd_count; i++) {
+		struct tpacket_stats socket = {0};
+		socklen_t size = sizeof(socket);
+		// AF_XDP's sockets have none: DPDK counts for them.
+		if (!getsockopt(device->fds[i], SOL_PACKET, PACKET_STATISTICS, &socket, &size))
+			device->missed += socket.tp_drops;
+	}
+	(void)rte_eth_stats_get(device->id, &stats); // Who counts nothing has lost nothing.
+	*ret_missed = device->missed + stats.imissed;
+	*ret_unsent = stats.oerrors;
+}
+
 void device_read_link(const struct device *device, bool *ret_up, uint32_t *ret_mbps)
 {
 	struct rte_eth_link link = {0};

@@ -39,6 +39,7 @@ struct device {
 	enum device_wake wake;
 	int fds[DEVICE_QUEUES_MAX];
 	uint32_t fd_count;
+	uint64_t missed;	  // By AF_PACKET's sockets, which forget it when they are asked.
 	struct rte_mempool *pool; // All frames' buffers, ports' as well.
 };
 
@@ -49,6 +50,10 @@ bool device_is_pci(const char *args);
 // open it; -ENOMEM.
 int device_open(const char *args, uint32_t mtu, struct device *ret_device, struct rwy_err *err);
 void device_close(struct device *device);
+
+// Frames that came and that the device had no room for until they were taken; frames that it took and did not send.
+// Control thread.
+void device_read_losses(struct device *device, uint64_t *ret_missed, uint64_t *ret_unsent);
 
 // The device's link as DPDK knows it, or the interface's. Control thread.
 void device_read_link(const struct device *device, bool *ret_up, uint32_t *ret_mbps);

@@ -16,6 +16,12 @@
 #define FLAGS_KEPT (RTE_MBUF_F_INDIRECT | RTE_MBUF_F_EXTERNAL)
 #define TCP_SUM_OFFSET 16 // RFC 9293 3.1.
 #define UDP_SUM_OFFSET 6  // RFC 768.
+#define TRIES_MIN 50	  // With a pause between them where there is nothing else to do.
+
+// Where what was sent is counted.
+struct sent {
+	uint64_t *frames, *bytes;
+};
 
 // NOLINTNEXTLINE(readability-non-const-parameter): it is written.
 static void count(uint64_t *counter, uint64_t more)
@@ -116,33 +122,80 @@ static enum uplink_drop_reason ready_for_port(
 	return UPLINK_DROP_COUNT;
 }
 
-static void flush(struct worker *w, const struct view_port *to, uint32_t slot)
+// Sends what waits, by `id`'s queue 0, and adds up what was sent. What the ring does not take is kept for a while, for whoever
+// empties it may be kept from its CPU for longer than the ring lasts; after that it is dropped, and so is all that comes
+// until the ring takes some again: others must not wait for it twice.
+static uint32_t send_waiting(
+	const struct worker *w,
+	uint16_t id,
+	struct waiting *waiting,
+	struct sent *sent,
+	uint64_t *full_drops
+)
 {
-	struct rte_mbuf **frames = w->out[slot];
-	uint16_t total = w->out_count[slot];
-	struct port_counters *counters = &to->port->counters;
-	uint64_t bytes = 0;
-	uint16_t sent = 0;
+	uint16_t total = waiting->count;
+	uint16_t taken = 0;
 	uint32_t sizes[DEVICE_BURST];
-	w->out_count[slot] = 0;
 	for (uint16_t i = 0; i < total; i++) // What is sent is not ours to read any more.
-		sizes[i] = rte_pktmbuf_pkt_len(frames[i]);
-	if (to->id != PORT_NO_ETHDEV)
-		sent = rte_eth_tx_burst(to->id, 0, frames, total);
-	for (uint16_t i = 0; i < sent; i++)
-		bytes += sizes[i];
-	if (sent < total) {
-		rte_pktmbuf_free_bulk(frames + sent, total - sent);
-		count(&counters->drops[UPLINK_DROP_RING_FULL], total - sent);
+		sizes[i] = rte_pktmbuf_pkt_len(waiting->frames[i]);
+	if (id != PORT_NO_ETHDEV)
+		taken = rte_eth_tx_burst(id, 0, waiting->frames, total);
+	for (uint16_t i = 0; i < taken; i++)
+		count(sent->bytes, sizes[i]);
+	count(sent->frames, taken);
+	waiting->count = total - taken;
+	if (!waiting->count) {
+		waiting->full_at = 0;
+		return taken;
 	}
-	count(&counters->rx_frames, sent);
-	count(&counters->rx_bytes, bytes);
+	uint64_t now = rte_rdtsc();
+	if (taken || !waiting->full_at) {
+		waiting->full_at = now;
+		waiting->tries = 0;
+	}
+	// Time alone says nothing when all of us were kept from our CPUs.
+	bool over = ++waiting->tries > TRIES_MIN && now - waiting->full_at > w->patience;
+	if (id != PORT_NO_ETHDEV && !over) {
+		memmove(waiting->frames,
+			waiting->frames + taken,
+			waiting->count * sizeof(waiting->frames[0]));
+		return taken;
+	}
+	rte_pktmbuf_free_bulk(waiting->frames + taken, waiting->count);
+	count(full_drops, waiting->count);
+	waiting->count = 0;
+	return taken;
+}
+
+static uint32_t flush(struct worker *w, const struct view_port *to, uint32_t slot)
+{
+	struct waiting *waiting = &w->to_port[slot];
+	struct port_counters *counters = &to->port->counters;
+	struct sent sent = {&counters->rx_frames, &counters->rx_bytes};
+	uint32_t taken =
+		send_waiting(w, to->id, waiting, &sent, &counters->drops[UPLINK_DROP_RING_FULL]);
+	w->ports_full &= ~(1U << slot);
+	w->ports_full |= (waiting->count ? 1U : 0U) << slot;
+	return taken;
+}
+
+static uint32_t flush_all(struct worker *w, const struct view *view, uint32_t slots)
+{
+	uint32_t taken = 0;
+	for (; slots; slots &= slots - 1) {
+		uint32_t slot = (uint32_t)__builtin_ctz(slots);
+		taken += flush(w, &view->ports[slot], slot);
+	}
+	return taken;
 }
 
 uint32_t move_from_device(struct worker *worker, const struct view *view, uint16_t queue)
 {
 	struct rte_mbuf *frames[DEVICE_BURST];
 	uint32_t touched = 0; // A bit a slot.
+	uint32_t moved = flush_all(worker, view, worker->ports_full);
+	if (worker->ports_full) // The device keeps what comes meanwhile, as far as it has room.
+		return moved;
 	uint16_t total = rte_eth_rx_burst(worker->device->id, queue, frames, DEVICE_BURST);
 	for (uint16_t i = 0; i < total; i++) {
 		enum uplink_drop_reason reason;
@@ -157,14 +210,12 @@ uint32_t move_from_device(struct worker *worker, const struct view *view, uint16
 			drop(frames[i], to->port->counters.drops, reason);
 			continue;
 		}
-		worker->out[slot][worker->out_count[slot]++] = frames[i];
+		struct waiting *waiting = &worker->to_port[slot];
+		waiting->frames[waiting->count++] = frames[i];
 		touched |= 1U << slot;
 	}
-	for (; touched; touched &= touched - 1) {
-		uint32_t slot = (uint32_t)__builtin_ctz(touched);
-		flush(worker, &view->ports[slot], slot);
-	}
-	return total;
+	(void)flush_all(worker, view, touched); // What was read counts.
+	return moved + total;
 }
 
 // Passes a request of the switch on to the device, which does both kinds: only then were they negotiated.
@@ -249,25 +300,43 @@ static uint16_t ready_all(
 
 uint32_t move_to_device(struct worker *worker, const struct view *view, uint32_t slot)
 {
-	struct rte_mbuf *frames[DEVICE_BURST];
-	uint32_t sizes[DEVICE_BURST];
 	const struct view_port *from = &view->ports[slot];
+	struct waiting *waiting = &worker->to_device[slot];
 	struct port_counters *counters = &from->port->counters;
-	uint64_t bytes = 0;
-	uint16_t total = rte_eth_rx_burst(from->id, 0, frames, DEVICE_BURST);
-	if (!total)
-		return 0;
-	uint16_t ready = ready_all(worker->device, from, frames, total);
-	for (uint16_t i = 0; i < ready; i++) // What is sent is not ours to read any more.
-		sizes[i] = rte_pktmbuf_pkt_len(frames[i]);
-	uint16_t sent = rte_eth_tx_burst(worker->device->id, 0, frames, ready);
-	for (uint16_t i = 0; i < sent; i++)
-		bytes += sizes[i];
-	if (sent < ready) {
-		rte_pktmbuf_free_bulk(frames + sent, ready - sent);
-		count(&counters->drops[UPLINK_DROP_DEVICE_FULL], ready - sent);
+	struct sent sent = {&counters->tx_frames, &counters->tx_bytes};
+	uint64_t *full_drops = &counters->drops[UPLINK_DROP_DEVICE_FULL];
+	uint16_t id = worker->device->id;
+	uint32_t moved = 0;
+	if (waiting->count) {
+		moved = send_waiting(worker, id, waiting, &sent, full_drops);
+		if (waiting->count)
+			return moved;
 	}
-	count(&counters->tx_frames, sent);
-	count(&counters->tx_bytes, bytes);
-	return total;
+	uint16_t total = rte_eth_rx_burst(from->id, 0, waiting->frames, DEVICE_BURST);
+	if (!total)
+		return moved;
+	waiting->count = ready_all(worker->device, from, waiting->frames, total);
+	(void)send_waiting(worker, id, waiting, &sent, full_drops); // What was read counts.
+	return moved + total;
+}
+
+void move_forget(struct worker *worker, uint32_t slot, struct port *port)
+{
+	struct waiting *to_port = &worker->to_port[slot];
+	struct waiting *to_device = &worker->to_device[slot];
+	rte_pktmbuf_free_bulk(to_port->frames, to_port->count);
+	rte_pktmbuf_free_bulk(to_device->frames, to_device->count);
+	count(&port->counters.drops[UPLINK_DROP_RING_FULL], to_port->count);
+	count(&port->counters.drops[UPLINK_DROP_DEVICE_FULL], to_device->count);
+	worker->ports_full &= ~(1U << slot);
+	to_port->count = to_device->count = 0;
+	to_port->full_at = to_device->full_at = 0;
+}
+
+bool move_is_waiting(const struct worker *worker)
+{
+	bool waiting = worker->ports_full != 0;
+	for (uint32_t slot = 0; slot < UPLINK_PORTS_MAX && !waiting; slot++)
+		waiting = worker->to_device[slot].count != 0;
+	return waiting;
 }

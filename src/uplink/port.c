@@ -17,9 +17,10 @@
 #include <sys/stat.h>
 #include <sys/un.h>
 
-#define QUEUE_SIZE 512
+// Frames for 24 ms at 500 Mbit/s: the worker, or the switch, may be kept from its CPU for some of that.
+#define QUEUE_SIZE 1024
 // So many ports share the device's buffers, which AF_XDP sends without a copy; each of the others brings its own.
-#define SHARED_POOL_PORTS 8
+#define SHARED_POOL_PORTS 4
 #define OWN_BUFFERS (2 * QUEUE_SIZE - 1)
 #define NAME_SIZE 32
 #define ARGS_SIZE (UPLINK_WIRE_PATH + 128)

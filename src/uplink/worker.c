@@ -18,6 +18,10 @@
 
 #define QUIET_US 100 // As long as a wake-up costs in all, as in the switch.
 #define EVENTS_MAX 16
+// How long a full ring is waited for: as long as the kernel keeps a busy thread from its CPU; AF_PACKET's ring of 2,048
+// frames lasts about so long at 1 Gbit/s.
+#define FULL_MS 20
+#define FULL_PAUSE_NS 20000
 // Where nothing tells of the device's frames: how long it is left alone. Longer the longer it is quiet.
 #define TIMER_FIRST_NS 50000
 #define TIMER_LAST_NS 500000
@@ -126,6 +130,8 @@ static void use_view(struct worker *w, const struct view *view)
 		w->serving |= is_live(is);
 		if (is_live(was) && is_live(is) && is->call_fd == was->call_fd)
 			continue;
+		if (was->port)
+			move_forget(w, slot, was->port);
 		// It is there; what cannot be watched, for want of memory, is seen when something else wakes us.
 		if (is_live(was))
 			(void)epoll_ctl(w->epoll_fd, EPOLL_CTL_DEL, was->call_fd, NULL);
@@ -146,8 +152,10 @@ static void lengthen(struct worker *w, uint64_t *slept_ns)
 int worker_main(void *arg)
 {
 	struct worker *w = arg;
+	const struct timespec full_pause = {.tv_nsec = FULL_PAUSE_NS};
 	const uint64_t quiet = rte_get_tsc_hz() / 1000000 * QUIET_US;
 	uint64_t busy_at = rte_rdtsc();
+	w->patience = rte_get_tsc_hz() / 1000 * FULL_MS;
 	uint64_t slept_ns = 0;
 	while (!__atomic_load_n(&w->stop, __ATOMIC_ACQUIRE)) {
 		const struct view *view = __atomic_load_n(&w->next, __ATOMIC_ACQUIRE);
@@ -157,6 +165,12 @@ int worker_main(void *arg)
 			busy_at = rte_rdtsc();
 			w->timer_ns = TIMER_FIRST_NS;
 			slept_ns = 0;
+			continue;
+		}
+		if (move_is_waiting(w)) {
+			// Nothing tells when a ring has room; whoever empties it may need this CPU.
+			(void)clock_nanosleep(CLOCK_MONOTONIC, 0, &full_pause, NULL);
+			busy_at = rte_rdtsc();
 			continue;
 		}
 		if (rte_rdtsc() - busy_at < quiet)

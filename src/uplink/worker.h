@@ -26,6 +26,14 @@ struct view {
 	struct view_port ports[UPLINK_PORTS_MAX];
 };
 
+// Frames on their way to a ring.
+struct waiting {
+	struct rte_mbuf *frames[DEVICE_BURST];
+	uint16_t count;
+	uint64_t full_at; // Since when the ring takes nothing, in cycles; 0: it takes.
+	uint32_t tries;	  // In vain, since then.
+};
+
 struct worker {
 	struct device *device;
 	const struct view *next; // Written by the control thread, release.
@@ -37,8 +45,10 @@ struct worker {
 	bool serving;	   // Since the first port: what comes earlier has nowhere to go, and waits.
 	uint64_t timer_ns; // How long to sleep, where only a timer wakes.
 	uint64_t drops[UPLINK_DROP_COUNT]; // Frames that have no port. Written by the worker only.
-	struct rte_mbuf *out[UPLINK_PORTS_MAX][DEVICE_BURST];
-	uint16_t out_count[UPLINK_PORTS_MAX];
+	uint64_t patience; // How long a ring may be full until frames are dropped, in cycles.
+	struct waiting to_port[UPLINK_PORTS_MAX];
+	uint32_t ports_full; // A bit a slot: to_port has frames.
+	struct waiting to_device[UPLINK_PORTS_MAX];
 };
 
 // `view`: the first one. 0 or a negative errno.

@@ -77,7 +77,9 @@ const char *uplink_drop_text(uint32_t reason)
 		"malformed",
 		"truncated",
 		"unknown_vlan",
-		"untagged"};
+		"untagged",
+		"missed",
+		"device_error"};
 	return reason < UPLINK_DROP_COUNT ? text[reason] : "unknown";
 }
 

@@ -19,7 +19,7 @@
 #define UPLINK_PORTS_MAX 31   // DPDK has 32 ethdevs a process, one of them the device.
 #define UPLINK_WIRE_PATH 256
 #define UPLINK_WIRE_TEXT 256
-#define UPLINK_WIRE_DROPS 8
+#define UPLINK_WIRE_DROPS 10
 
 enum uplink_op {
 	UPLINK_HELLO, // args: uplink_hello both ways. An error: the device cannot be opened; the uplink ends.
@@ -32,13 +32,15 @@ enum uplink_op {
 
 // Why frames were dropped: by a port's VLAN first, then those that belong to no VLAN.
 enum uplink_drop_reason {
-	UPLINK_DROP_RING_FULL,	 // The switch did not take it in time.
+	UPLINK_DROP_RING_FULL,	 // The switch did not take it in time: see move.c.
 	UPLINK_DROP_DEVICE_FULL, // The device did not.
 	UPLINK_DROP_TOO_LONG,	 // Longer than the network's or the device's MTU.
 	UPLINK_DROP_MALFORMED, // Headers that an offload request contradicts; or a frame of less than 14 bytes.
 	UPLINK_DROP_TRUNCATED,	  // The kernel gave less than the frame's length.
 	UPLINK_DROP_UNKNOWN_VLAN, // A tag that no network has.
 	UPLINK_DROP_UNTAGGED,	  // No tag, and no network without one.
+	UPLINK_DROP_MISSED, // The device, or the kernel's socket, had no room until the uplink took them.
+	UPLINK_DROP_DEVICE_ERROR, // The device took them and did not send them.
 	UPLINK_DROP_COUNT
 };
 

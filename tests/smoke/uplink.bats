@@ -174,6 +174,55 @@ teardown_file() {
 	poll grep -q 'the switch closed the connection; joined again' "$work/ringwayd.log"
 }
 
+# frames_at INTERFACE: that came in by it.
+frames_at() {
+	cat "/sys/class/net/$1/statistics/rx_packets"
+}
+
+# accounted NETWORK: frames of its uplink from the device, and those that were dropped.
+accounted() {
+	json port inspect "$id-$1.uplink" -- '.uplink | .rx.frames + ([.drops[]?] | add // 0)'
+}
+
+reason_count() {
+	json port inspect "$id-$1.uplink" -- ".uplink.drops.$2 // 0"
+}
+
+all_accounted() {
+	[ $(($(frames_at "$id-d0") - $2)) = $(($(accounted plain) - $1)) ]
+}
+
+# flood COUNT: frames from outside to the network, as fast as they go; nobody has that address.
+flood() {
+	in_ns out ip neigh replace 10.99.0.77 lladdr 02:00:00:00:00:77 dev "$id-e0"
+	in_ns out timeout 5 ping -q -f -l "$1" -c "$1" -W 1 10.99.0.77 >/dev/null || true
+}
+
+@test 'every frame that is lost is counted' {
+	local pid accounted_before came_before missed
+	pid=$(uplink_pid plain)
+	accounted_before=$(accounted plain)
+	came_before=$(frames_at "$id-d0")
+	poll all_accounted "$accounted_before" "$came_before"
+	# The uplink takes nothing: the kernel's ring overflows.
+	missed=$(reason_count plain missed)
+	kill -STOP "$pid"
+	flood 5000
+	kill -CONT "$pid"
+	poll all_accounted "$accounted_before" "$came_before"
+	[ "$(reason_count plain missed)" -gt "$missed" ]
+	poll reaches in 10.99.0.1
+	# The switch takes nothing for a while: the uplink keeps what it can, then drops.
+	pid=$(switch_pid)
+	kill -STOP "$pid"
+	flood 5000
+	kill -CONT "$pid"
+	poll all_accounted "$accounted_before" "$came_before"
+	[ "$(reason_count plain ring_full)" -gt 0 ]
+	poll reaches in 10.99.0.1
+	[ "$(switch_pid)" = "$pid" ]
+}
+
 # jumbo_link: the outside's address stays the same, as that of a router would.
 jumbo_link() {
 	ip link add "$id-j0" mtu 9000 type veth peer name "$id-j1" mtu 9000 address 02:00:00:00:99:01 netns "$id-out"
@@ -278,7 +327,9 @@ state_of_all() {
 	ringway network rm "$id-brief7"
 	ringway network rm "$id-brief"
 	poll is_gone "$pid"
-	run ! grep -E 'warning|error' <(tail -n +$((lines + 1)) "$work/ringwayd.log")
+	tail -n +$((lines + 1)) "$work/ringwayd.log" >"$work/brief.log"
+	cat "$work/brief.log"
+	run ! grep -E 'closed the connection|ended' "$work/brief.log"
 }
 
 @test 'two uplinks meet by memif' {

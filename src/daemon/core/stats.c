@@ -320,6 +320,21 @@ void stats_add_uplinks(struct daemon *d, json_t *ports)
 	}
 }
 
+// What the kernel dropped before the switch, in its own counters: drops.missed, and in the sum.
+static void add_missed(struct daemon *d, uint32_t network, json_t *trunk)
+{
+	uint64_t missed = 0;
+	const json_t *dropped = json_object_get(trunk, "dropped");
+	if (!d->host || host_trunk_missed(d->host, network, &missed, NULL) || !missed)
+		return;
+	// Out of memory: they are missing.
+	(void
+	)json_object_set_new(json_object_get(trunk, "drops"), "missed", counters_integer(missed));
+	(void)json_object_set_new(
+		trunk, "dropped", counters_integer((uint64_t)json_integer_value(dropped) + missed)
+	);
+}
+
 void stats_add_trunk(struct daemon *d, uint32_t network, json_t *object)
 {
 	struct wire_msg *msg = NULL;
@@ -327,9 +342,11 @@ void stats_add_trunk(struct daemon *d, uint32_t network, json_t *object)
 	if (fetch(d, id - 1, &msg, NULL))
 		return;
 	const struct wire_stats *stats = &msg->args.stats;
-	// Out of memory: it is missing.
-	if (stats->port_count && stats->ports[0].port == id)
-		(void)json_object_set_new(object, "trunk", counters_of_switch(&stats->ports[0]));
+	if (!stats->port_count || stats->ports[0].port != id)
+		return;
+	json_t *trunk = counters_of_switch(&stats->ports[0]);
+	add_missed(d, network, trunk);
+	(void)json_object_set_new(object, "trunk", trunk); // Out of memory: it is missing.
 }
 
 static void describe(json_t *object, const char *what, bool there, const char *reason)

@@ -84,6 +84,13 @@ int host_trunk_open(
 	uint32_t *ret_offloads,
 	struct rwy_err *err
 );
+// Frames from kernel ports that the switch did not take from the TAP in time, since it was made. -ENOENT: there is no TAP.
+int host_trunk_missed(
+	struct host *host,
+	uint32_t network,
+	uint64_t *ret_frames,
+	struct rwy_err *err
+);
 int host_trunk_remove(struct host *host, uint32_t network, struct rwy_err *err);
 
 struct host_port {

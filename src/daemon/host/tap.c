@@ -216,6 +216,24 @@ int host_trunk_open(
 	return r;
 }
 
+int host_trunk_missed(
+	struct host *host,
+	uint32_t network,
+	uint64_t *ret_frames,
+	struct rwy_err *err
+)
+{
+	struct rtnl_link *link = NULL;
+	char name[IFNAMSIZ];
+	trunk_name(name, network);
+	int r = links_get_by_name(host->own, name, &link, err);
+	if (r)
+		return r == -ENODEV ? err_set(err, -ENOENT, "there is no TAP '%s'", name) : r;
+	*ret_frames = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
+	rtnl_link_put(link);
+	return 0;
+}
+
 int host_trunk_remove(struct host *host, uint32_t network, struct rwy_err *err)
 {
 	char name[IFNAMSIZ];

@@ -95,6 +95,17 @@ int host_network_remove(struct host *host, uint32_t id, struct rwy_err *err)
 	return 0;
 }
 
+int host_trunk_missed(
+	struct host *host,
+	uint32_t network,
+	uint64_t *ret_frames,
+	struct rwy_err *err
+)
+{
+	*ret_frames = fake_kernel.missed;
+	return 0;
+}
+
 int host_trunk_open(
 	struct host *host,
 	uint32_t network,

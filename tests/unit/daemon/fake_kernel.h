@@ -24,6 +24,7 @@ struct fake_kernel {
 	size_t port_count;
 	size_t station_count; // Calls that added one, less those that removed one.
 	unsigned int trunks_opened, destroyed;
+	uint64_t missed; // By any trunk.
 	// What the firewall was set to last.
 	struct firewall_network rules[FAKE_KERNEL_ROWS];
 	size_t rule_count;

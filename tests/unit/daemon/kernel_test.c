@@ -429,7 +429,20 @@ static void test_stats(void **state)
 
 	object = json_object();
 	stats_add_trunk(instance, id, object);
-	assert_non_null(json_object_get(json_object_get(object, "trunk"), "rx"));
+	const json_t *trunk = json_object_get(object, "trunk");
+	assert_non_null(json_object_get(trunk, "rx"));
+	assert_null(json_object_get(json_object_get(trunk, "drops"), "missed"));
+	json_int_t dropped = json_integer_value(json_object_get(trunk, "dropped"));
+	json_decref(object);
+
+	fake_kernel.missed = 7;
+	object = json_object();
+	stats_add_trunk(instance, id, object);
+	trunk = json_object_get(object, "trunk");
+	assert_int_equal(
+		json_integer_value(json_object_get(json_object_get(trunk, "drops"), "missed")), 7
+	);
+	assert_int_equal(json_integer_value(json_object_get(trunk, "dropped")), dropped + 7);
 	json_decref(object);
 }
 

@@ -252,6 +252,25 @@ static void test_limits(void **state)
 	assert_true(rig_count(&rig, 0, 3) >= 1);
 }
 
+static void test_overflow(void **state)
+{
+	struct rwy_err err = {0};
+	struct rig_frame frame;
+	uint8_t mac[MAC_SIZE];
+	uint64_t missed = 1;
+	rig_mac(0, mac);
+	rig_add_all(&rig, 1);
+	assert_int_equal(host_trunk_missed(rig.host, RIG_NETWORK, &missed, &err), -ENOENT);
+	rig_open_trunk(&rig, 1);
+	assert_int_equal(host_trunk_missed(rig.host, RIG_NETWORK, &missed, &err), 0);
+	assert_int_equal(missed, 0);
+	rig_build(&frame, stranger, mac, 1);
+	for (int i = 0; i < 1500; i++) // More than the TAP keeps.
+		rig_send(&rig, 0, &frame);
+	assert_int_equal(host_trunk_missed(rig.host, RIG_NETWORK, &missed, &err), 0);
+	assert_in_range(missed, 1, 1499);
+}
+
 static void test_learning(void **state)
 {
 	struct rig_frame frame;
@@ -461,6 +480,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_trunk, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_mtu, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_overflow, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_learning, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_end_is_down, setup, teardown),
 		cmocka_unit_test_setup_teardown(
