@@ -22,8 +22,8 @@ answers() {
 choose_options() {
 	options=()
 	if [ ! -e "$config" ]; then
-		options=()
-		[ -n "${ENGINE_RULES:-}" ] || options=(--iptables=false --ip6tables=false)
+		[ -z "${ENGINE_RULES:-}" ] || return 0
+		options=(--iptables=false --ip6tables=false)
 		[ -e /sys/class/net/docker0 ] || options+=(--bridge=none)
 	fi
 }

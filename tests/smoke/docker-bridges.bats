@@ -8,13 +8,11 @@ bats_require_minimum_version 1.5.0
 
 setup_file() {
 	iptables -S DOCKER-USER >/dev/null 2>&1 || export rules_are_new=1
+	[ -e /sys/class/net/docker0 ] || export bridge_is_new=1
 	forward_policy=$(iptables -S FORWARD 2>/dev/null | sed -n 's/^-P FORWARD //p')
 	export forward_policy
 	ENGINE_RULES=1 plain_start
-	if ! iptables -S DOCKER-USER >/dev/null 2>&1; then
-		smoke_stop
-		skip 'the engine that runs sets no rules'
-	fi
+	iptables -S DOCKER-USER >/dev/null 2>&1 || skip 'the engine that runs sets no rules'
 	# As the engine does it where it was the one who turned forwarding on.
 	iptables -P FORWARD DROP
 	outside_start
@@ -37,6 +35,7 @@ teardown_file() {
 	remove_containers
 	docker network rm "$id-br" "$id-brin" >/dev/null 2>&1 || true
 	smoke_stop
+	[ -z "${bridge_is_new:-}" ] || ip link del docker0 2>/dev/null || true
 	[ -z "${forward_policy:-}" ] || iptables -P FORWARD "$forward_policy"
 	[ -z "${rules_are_new:-}" ] || remove_engine_rules
 }
@@ -47,9 +46,9 @@ remove_engine_rules() {
 	for table in nat filter; do
 		while read -r -a rule; do
 			iptables -t $table -D "${rule[@]:1}"
-		done < <(iptables -t $table -S | grep -E '^-A (FORWARD|PREROUTING|OUTPUT) .*-j DOCKER')
-		iptables -t $table -S | sed -nE 's/^-N (DOCKER.*)/-F \1/p; ' | xargs -r -L 1 iptables -t $table
-		iptables -t $table -S | sed -nE 's/^-N (DOCKER.*)/-X \1/p; ' | xargs -r -L 1 iptables -t $table
+		done < <(iptables -t $table -S | grep -E '^-A (FORWARD|PREROUTING|OUTPUT|POSTROUTING) .*(DOCKER|docker0)')
+		iptables -t $table -S | sed -nE 's/^-N (DOCKER.*)/-F \1/p' | xargs -r -L 1 iptables -t $table
+		iptables -t $table -S | sed -nE 's/^-N (DOCKER.*)/-X \1/p' | xargs -r -L 1 iptables -t $table
 	done
 }
 
