@@ -5,8 +5,8 @@
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered
 //   stubborn*  port_set: -ENOSPC
-//   A network called notrunk* gets no TAP: -ENOSPC. A station whose MAC ends in ee is pinned by another: -EEXIST; one
-//   whose MAC ends in dd makes its TAP disappear.
+//   A network called notrunk* gets no TAP: -ENOSPC. A station whose MAC begins with ee is pinned by another: -EEXIST; one
+//   whose MAC begins with de makes its TAP disappear.
 //   Stats: `regions` is how many stations are at the port, `memory` how many queues came with it, if it is a TAP.
 //   Each port has two receive queues, on CPUs 1 and 3, the second one asleep.
 //   FAKE_SWITCH_OLD in the environment: greets with another version.
@@ -22,6 +22,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+// First bytes that no address has that ringwayd makes itself.
+#define FAKE_MAC_REFUSED 0xee
+#define FAKE_MAC_FATAL 0xde
 #define FAKE_PORTS 2048
 
 struct fake_port {
@@ -124,13 +127,13 @@ static int on_station(bool add)
 	}
 	if (!find_port(asked->port))
 		return -ENOENT;
-	if (asked->mac[5] == 0xee)
+	if (asked->mac[0] == FAKE_MAC_REFUSED)
 		return -EEXIST;
 	if (!have)
 		have = &stations[station_count++];
 	*have = *asked;
 	struct fake_port *port = find_port(asked->port);
-	if (asked->mac[5] == 0xdd && port->state != WIRE_PORT_QUARANTINED) {
+	if (asked->mac[0] == FAKE_MAC_FATAL && port->state != WIRE_PORT_QUARANTINED) {
 		port->state = WIRE_PORT_QUARANTINED;
 		send_event(port, "its TAP is gone");
 	}
