@@ -17,6 +17,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <linux/if_packet.h>
+#include <linux/if_xdp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,6 +32,9 @@
 #define PACKET_OVERHEAD 128
 #define PACKET_RING_BYTES (4 << 20)
 #define BLOCK_MIN 65536
+#ifndef SOL_XDP
+#define SOL_XDP 283
+#endif
 #ifndef AF_XDP
 #define AF_XDP 44
 #endif
@@ -368,16 +372,22 @@ void device_close(struct device *device)
 void device_read_losses(struct device *device, uint64_t *ret_missed, uint64_t *ret_unsent)
 {
 	struct rte_eth_stats stats = {0};
+	uint64_t invalid = 0;
 	for (uint32_t i = 0; i < device->fd_count; i++) {
-		struct tpacket_stats socket = {0};
-		socklen_t size = sizeof(socket);
-		// AF_XDP's sockets have none: DPDK counts for them.
-		if (!getsockopt(device->fds[i], SOL_PACKET, PACKET_STATISTICS, &socket, &size))
-			device->missed += socket.tp_drops;
+		struct tpacket_stats packet = {0};
+		struct xdp_statistics xdp = {0};
+		socklen_t packet_size = sizeof(packet);
+		socklen_t xdp_size = sizeof(xdp);
+		int fd = device->fds[i];
+		// Each kind of socket has its own; of AF_XDP's, DPDK counts the rest.
+		if (!getsockopt(fd, SOL_PACKET, PACKET_STATISTICS, &packet, &packet_size))
+			device->missed += packet.tp_drops;
+		else if (!getsockopt(fd, SOL_XDP, XDP_STATISTICS, &xdp, &xdp_size))
+			invalid += xdp.tx_invalid_descs;
 	}
 	(void)rte_eth_stats_get(device->id, &stats); // Who counts nothing has lost nothing.
 	*ret_missed = device->missed + stats.imissed;
-	*ret_unsent = stats.oerrors;
+	*ret_unsent = stats.oerrors + invalid;
 }
 
 void device_read_link(const struct device *device, bool *ret_up, uint32_t *ret_mbps)
