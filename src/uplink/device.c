@@ -4,6 +4,7 @@
 
 #include "base/log.h"
 #include "uplink/lastlog.h"
+#include "uplink/pool.h"
 #include "wire/uplink.h"
 
 #include <rte_bus_pci.h>
@@ -23,10 +24,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#define BUFFERS 8191 // A page each where there are no hugepages.
-#define BUFFER_CACHE 256
-// With its header and the mempool's, a buffer takes one page of 4 KiB exactly, which AF_XDP asks for.
-#define BUFFER_SIZE 3840
 #define DESCRIPTORS 1024
 // tpacket_rcv() in the kernel: the header, an address, alignment; with room to spare.
 #define PACKET_OVERHEAD 128
@@ -158,32 +155,6 @@ static int probe(struct device *device, struct rwy_err *err)
 	(void)snprintf(
 		device->driver, sizeof(device->driver), "%s", info.driver_name
 	); // A cut name is fine.
-	return 0;
-}
-
-static int make_pool(struct device *device, struct rwy_err *err)
-{
-	uint32_t room = BUFFER_SIZE;
-	uint32_t count = BUFFERS;
-	// A driver without scattered reception needs a buffer that takes the longest frame.
-	if (device->mtu + FRAME_HEAD_SIZE + PACKET_OVERHEAD + RTE_PKTMBUF_HEADROOM > room) {
-		room = device->mtu + FRAME_HEAD_SIZE + PACKET_OVERHEAD + RTE_PKTMBUF_HEADROOM;
-		if (starts_with(device->args, "net_af_packet"))
-			room = 16384 + RTE_PKTMBUF_HEADROOM;
-		count = BUFFERS / 2;
-	}
-	device->pool = rte_pktmbuf_pool_create(
-		"frames", count, BUFFER_CACHE, 0, (uint16_t)RTE_MIN(room, UINT16_MAX), SOCKET_ID_ANY
-	);
-	if (!device->pool)
-		return err_set(
-			err,
-			-ENOMEM,
-			"cannot make %u buffers of %u bytes: %s",
-			count,
-			room,
-			rte_strerror(rte_errno)
-		);
 	return 0;
 }
 
@@ -329,8 +300,8 @@ static int open_prepared(struct device *device, uint32_t mtu, struct rwy_err *er
 	if (r)
 		return r;
 	find_mtu(device, mtu);
-	r = make_pool(device, err);
-	return r ? r : start(device, err);
+	device->pool = pool_new(device->args, device->mtu + FRAME_HEAD_SIZE + PACKET_OVERHEAD, err);
+	return device->pool ? start(device, err) : -ENOMEM;
 }
 
 int device_open(const char *args, uint32_t mtu, struct device *ret_device, struct rwy_err *err)

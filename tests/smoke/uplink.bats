@@ -130,6 +130,10 @@ teardown_file() {
 	wait "$first"
 	grep ' 0% packet loss' "$work/first.txt"
 	dropped v5 unknown_vlan 1
+	# More frames than there are buffers: the kernel accepts each of them.
+	in_ns w5 ping -f -q -c 9000 10.99.5.10 | grep -E ' (0|0\.[0-9]+)% packet loss'
+	json port inspect "$id-w5.uplink" -- .uplink.drops >"$work/drops.txt"
+	run ! grep device_error "$work/drops.txt"
 	# Tags and no tags do not meet.
 	run ! ringway network create "$id-x5" --uplink "$id-d1" --vlan 5
 }
