@@ -206,7 +206,7 @@ stage_fuzz() {
 	configure_build build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false &&
 		ninja --quiet -C build-fuzz fuzz || return 1
 	: >"$logs/fuzz.results"
-	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-12}" "$logs/fuzz.results"
+	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-8}" "$logs/fuzz.results"
 	local status=$?
 	while IFS=$'\t' read -r result name reason; do
 		note_result "$result" "fuzz $name" "$reason"
@@ -243,7 +243,7 @@ stage_smoke() {
 	setup_build build gcc || return 1
 	local status=0
 	timeout --kill-after=30 "${SMOKE_SECONDS:-900}" \
-		bats --formatter tap tests/smoke </dev/null || status=$?
+		bats --timing --formatter tap tests/smoke </dev/null || status=$?
 	[ "$status" != 124 ] || note_result fail smoke 'took too long and was ended'
 	note_tap smoke
 	return "$status"

@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
 
-cycles=${SMOKE_CYCLES:-20}
+cycles=${SMOKE_CYCLES:-12}
 restarts=${SMOKE_RESTARTS:-2}
 
 setup_file() {

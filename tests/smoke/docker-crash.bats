@@ -140,17 +140,23 @@ dpdk_start() {
 }
 
 @test "ringwayd killed while containers end and are killed: the next one forgets their ports" {
-	local pid
+	local pid a b rm
 	[ -e "$work/before" ]
 	web a --network "$id-fast" -p 18180:80
 	web b --network "$id-fast"
+	a=$(docker inspect -f '{{.State.Pid}}' "$id-a")
+	b=$(docker inspect -f '{{.State.Pid}}' "$id-b")
 	pid=$(ringwayd_pid)
 	kill -9 "$pid"
 	poll is_gone "$pid"
-	docker rm -f "$id-a" >/dev/null &
-	kill -9 "$(docker inspect -f '{{.State.Pid}}' "$id-b")"
-	wait $!
+	docker rm -f "$id-a" >/dev/null 3>&- &
+	rm=$!
+	kill -9 "$b"
+	poll is_gone "$a"
+	poll is_gone "$b"
+	# The engine waits half a minute for a driver that does not answer.
 	ringwayd_start
+	wait "$rm"
 	poll no_containers_on fast
 	plain_run a --network "$id-fast" -p 18180:80
 	pings a 10.231.0.1
