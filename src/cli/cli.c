@@ -133,6 +133,15 @@ int cli_add_by_family(
 	return cli_each_value(args, option, add_by_family, &to);
 }
 
+int cli_refuse_empty(struct cli *cli, const struct cli_args *args, const char *name)
+{
+	const char *value = cli_value(args, name);
+	if (!value || value[0])
+		return 0;
+	(void)cli_usage(cli, args->cmd, "--%s must not be empty", name);
+	return -EINVAL;
+}
+
 int cli_add_vlan(struct cli *cli, const struct cli_args *args, json_t *body)
 {
 	long long vlan = 1;

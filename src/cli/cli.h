@@ -84,6 +84,10 @@ int cli_number(
 	long long *ret_number
 );
 
+// Refuses an option that was given as "": a script's empty variable would else make something else than was meant. 0, or
+// -EINVAL with the usage error said.
+int cli_refuse_empty(struct cli *cli, const struct cli_args *args, const char *name);
+
 // Adds "limits" to body, as --rate, --burst and --flood-rate say; nothing when none was given. 0, or -EINVAL with
 // the usage error said, or -ENOMEM.
 int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body);

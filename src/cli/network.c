@@ -127,11 +127,6 @@ static int add_addresses(struct cli *cli, const struct cli_args *args, json_t *b
 		r = cli_add_by_family(cli, args, "gateway", gateways, body);
 	if (!r)
 		r = add_aux_addresses(cli, args, body);
-	const char *uplink = cli_value(args, "uplink");
-	if (!r && uplink && !uplink[0]) {
-		(void)cli_usage(cli, args->cmd, "--uplink must be a device, not ''");
-		return -EINVAL;
-	}
 	if (!r)
 		r = cli_add_vlan(cli, args, body);
 	if (!r && cli_value(args, "ip-range"))
@@ -150,7 +145,7 @@ static int add_addresses(struct cli *cli, const struct cli_args *args, json_t *b
 static int network_create(struct cli *cli, const struct cli_args *args)
 {
 	long long mtu = 0;
-	if (cli_number(cli, args, "mtu", &mtu))
+	if (cli_refuse_empty(cli, args, "uplink") || cli_number(cli, args, "mtu", &mtu))
 		return CLI_USAGE;
 	if (check_supported(cli, args))
 		return cli_fail(cli);

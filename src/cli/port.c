@@ -122,15 +122,12 @@ static int check_attachment(struct cli *cli, const struct cli_args *args)
 	return CLI_OK;
 }
 
-// A script's empty variable would else make a port somewhere else than was meant.
 static int check_empty(struct cli *cli, const struct cli_args *args)
 {
 	static const char *const words[] = {"netns", "interface", "device", "connect"};
-	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
-		const char *value = cli_value(args, words[i]);
-		if (value && !value[0])
-			return cli_usage(cli, args->cmd, "--%s must not be empty", words[i]);
-	}
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (cli_refuse_empty(cli, args, words[i]))
+			return CLI_USAGE;
 	return CLI_OK;
 }
 

@@ -32,11 +32,12 @@ static int withhold_unreachable(struct rte_mempool *pool, struct rwy_err *err)
 	const uint32_t total = pool->populated_size;
 	const uintptr_t end = (uintptr_t)memory->addr +
 		(uintptr_t)total * rte_mempool_calc_obj_size(pool->elt_size, pool->flags, NULL);
-	struct rte_mbuf **all = calloc(total, sizeof(struct rte_mbuf *));
-	int r = all ? rte_pktmbuf_alloc_bulk(pool, all, total) : -ENOMEM;
+	void **all = calloc(total, sizeof(void *));
+	// Past this thread's cache, which would keep some for itself.
+	int r = all ? rte_mempool_generic_get(pool, all, total, NULL) : -ENOMEM;
 	for (uint32_t i = 0; !r && i < total; i++)
 		if ((uintptr_t)all[i] >= begin && (uintptr_t)all[i] + pool->elt_size <= end)
-			rte_pktmbuf_free(all[i]);
+			rte_mempool_generic_put(pool, &all[i], 1, NULL);
 	free(all);
 	return r ? err_set(err, -ENOMEM, "cannot look through the buffers") : 0;
 }

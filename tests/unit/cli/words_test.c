@@ -39,7 +39,7 @@ static const struct {
 	{"network create a --aux-address 10.0.0.9",
 	 "--aux-address must be NAME=IP, not '10.0.0.9'"},
 	{"network create a --aux-address =10.0.0.9", "--aux-address must be NAME=IP"},
-	{"network create a --uplink=", "--uplink must be a device, not ''"},
+	{"network create a --uplink=", "--uplink must not be empty"},
 	{"network create a --aux-address r=", "--aux-address must be NAME=IP"},
 	{"network create a --aux-address r=10.0.0.9 --aux-address r=10.0.0.8",
 	 "--aux-address has 'r' twice"},
