@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 _Static_assert(WIRE_FDS_MAX <= FDMSG_FDS_MAX, "more descriptors than one message carries");
+_Static_assert(WIRE_KEPT_MAX + 2 <= WIRE_FDS_MAX, "a port has more descriptors than one message");
 _Static_assert(
 	WIRE_STATE_PORTS <= WIRE_FDS_MAX,
 	"a state page has more listeners than descriptors"
@@ -39,6 +40,11 @@ static const struct field hello_fields[] = {
 	WIRE_STR(struct wire_hello, program, FIELD_REQUIRED),
 	WIRE_U32(struct wire_hello, pid),
 	WIRE_HEX(struct wire_hello, start_ns),
+	FIELD(struct wire_hello, state_size, FIELD_U32, 0),
+	FIELD(struct wire_hello, state_form, FIELD_U32, 0),
+	FIELD(struct wire_hello, active, FIELD_BOOL, 0),
+	FIELD(struct wire_hello, has_board, FIELD_BOOL, 0),
+	FIELD(struct wire_hello, has_listener, FIELD_BOOL, 0),
 };
 
 static const struct field id_fields[] = {WIRE_U32(struct wire_id, id)};
@@ -61,7 +67,18 @@ static const struct field port_fields[] = {
 	FIELD(struct wire_port, offloads, FIELD_U32, 0),
 	WIRE_BOOL(struct wire_port, learning),
 	FIELD(struct wire_port, no_offloads, FIELD_BOOL, 0),
+	FIELD(struct wire_port, has_state, FIELD_BOOL, 0),
+	WIRE_STR(struct wire_port, quarantine, 0),
 	WIRE_LIMITS(struct wire_port),
+};
+
+static const struct field kept_id_fields[] = {WIRE_U32(struct wire_kept_id, id)};
+
+static const struct field kept_fields[] = {
+	WIRE_U32(struct wire_kept, port),
+	FIELD(struct wire_kept, has_state, FIELD_BOOL, 0),
+	FIELD(struct wire_kept, has_conn, FIELD_BOOL, 0),
+	FIELD_LIST(struct wire_kept, ids, id_count, kept_id_fields),
 };
 
 static const struct field station_fields[] = {
@@ -159,7 +176,9 @@ static const struct field state_fields[] = {
 
 static const struct codec_op wire_ops[WIRE_OP_COUNT] = {
 	[WIRE_HELLO] =
-		{"hello", .request = CODEC_SHAPE(hello_fields), .reply = CODEC_SHAPE(hello_fields)},
+		{"hello",
+		 .request = CODEC_SHAPE(hello_fields),
+		 .reply = CODEC_SHAPE_FDS(hello_fields, 0, 2)},
 	[WIRE_PING] = {"ping", .request = CODEC_SHAPE_EMPTY, .reply = CODEC_SHAPE(pong_fields)},
 	[WIRE_NETWORK_ADD] =
 		{"network_add", .request = CODEC_SHAPE(network_fields), .reply = CODEC_SHAPE_EMPTY},
@@ -167,7 +186,7 @@ static const struct codec_op wire_ops[WIRE_OP_COUNT] = {
 		{"network_del", .request = CODEC_SHAPE(id_fields), .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_PORT_ADD] =
 		{"port_add",
-		 .request = CODEC_SHAPE_FDS(port_fields, 0, 1),
+		 .request = CODEC_SHAPE_FDS(port_fields, 0, 2),
 		 .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_PORT_SET] =
 		{"port_set", .request = CODEC_SHAPE(port_fields), .reply = CODEC_SHAPE_EMPTY},
@@ -177,6 +196,14 @@ static const struct codec_op wire_ops[WIRE_OP_COUNT] = {
 		{"conn_add",
 		 .request = CODEC_SHAPE_FDS(id_fields, 1, 1),
 		 .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_CONN_RESTORE] =
+		{"conn_restore",
+		 .request = CODEC_SHAPE_FDS(kept_fields, 1, WIRE_KEPT_MAX + 1),
+		 .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_PORT_FDS] =
+		{"port_fds",
+		 .request = CODEC_SHAPE(id_fields),
+		 .reply = CODEC_SHAPE_FDS(kept_fields, 0, WIRE_KEPT_MAX + 2)},
 	[WIRE_STATION_ADD] =
 		{"station_add", .request = CODEC_SHAPE(station_fields), .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_STATION_DEL] =
@@ -190,7 +217,13 @@ static const struct codec_op wire_ops[WIRE_OP_COUNT] = {
 		 .request = CODEC_SHAPE(after_fields),
 		 .reply = CODEC_SHAPE_FDS(state_fields, 0, WIRE_STATE_PORTS)},
 	[WIRE_STOP] = {"stop", .request = CODEC_SHAPE_EMPTY, .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_START] =
+		{"start", .request = {.allowed = true, .fds_max = 1}, .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_FREEZE] = {"freeze", .request = CODEC_SHAPE_EMPTY, .reply = CODEC_SHAPE_EMPTY},
+	[WIRE_RELEASE] = {"release", .request = CODEC_SHAPE_EMPTY, .reply = CODEC_SHAPE_EMPTY},
 	[WIRE_PORT_EVENT] = {"port_event", .event = CODEC_SHAPE(event_fields)},
+	[WIRE_KEEP] = {"keep", .event = CODEC_SHAPE_FDS(kept_fields, 1, WIRE_KEPT_MAX)},
+	[WIRE_DROP] = {"drop", .event = CODEC_SHAPE(kept_fields)},
 };
 
 const char *wire_port_state_text(uint32_t state)
@@ -223,11 +256,21 @@ static void find_fd_range(
 )
 {
 	const struct wire_port *port = msg->args;
+	const struct wire_kept *kept = msg->args;
+	const struct wire_hello *hello = msg->args;
 
-	if (msg->op == WIRE_STATE && shape->fields == state_fields)
+	if (msg->op == WIRE_STATE && shape->fields == state_fields) {
 		*io_low = *io_high = listener_count(msg->args);
-	else if (msg->op == WIRE_PORT_ADD && shape->fields == port_fields && port->kind == WIRE_PORT_TAP)
-		*io_low = *io_high = port->queues;
+	} else if (msg->op == WIRE_HELLO && shape->fds_max && shape->fields == hello_fields) {
+		*io_low = *io_high = (uint32_t)hello->has_board + hello->has_listener;
+	} else if (msg->op == WIRE_PORT_ADD && shape->fields == port_fields) {
+		*io_low = port->has_state;
+		*io_high = 1u + port->has_state;
+		if (port->kind == WIRE_PORT_TAP)
+			*io_low = *io_high = port->queues + (uint32_t)port->has_state;
+	} else if (shape->fields == kept_fields && msg->op != WIRE_DROP) {
+		*io_low = *io_high = (uint32_t)kept->has_state + kept->has_conn + kept->id_count;
+	}
 }
 
 static const struct codec wire_codec = {

@@ -17,7 +17,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define WIRE_VERSION 1
+#define WIRE_VERSION 2
 #define WIRE_NAME_SIZE 64	 // With its NUL. Names of networks and ports.
 #define WIRE_ADDR_SIZE 46	 // An IPv4 or IPv6 address as text, with its NUL.
 #define WIRE_DATAGRAM_MAX 163840 // Bytes; below the kernel's default socket buffer.
@@ -29,21 +29,33 @@
 #define WIRE_WORKERS_MAX 16
 #define WIRE_PORTS_MAX 4096
 #define WIRE_NETWORKS_MAX 1024
+#define WIRE_KEPT_MAX \
+	224 // Descriptors of one port's front end: regions of memory, and three for each ring.
 
 // Requests, their replies under the same name, and events (last).
 enum wire_op {
-	WIRE_HELLO,	  // args: wire_hello both ways. The switch's says who it is.
+	// args: wire_hello both ways. The switch's says who it is, + its board (wire/board.h), + its listening control socket.
+	WIRE_HELLO,
 	WIRE_PING,	  // args: none; reply: wire_pong. The heartbeat.
 	WIRE_NETWORK_ADD, // args: wire_network. -EEXIST: the id is in use.
 	WIRE_NETWORK_DEL, // args: wire_id. -EBUSY: it has ports.
-	// args: wire_port. A vhost port: + 0 or 1 descriptor, the listener, which the switch only keeps for a later
-	// ringwayd. A TAP: + `queues` descriptors, one a queue. -EEXIST, -ENOENT (network), -ENOSPC (full).
+	// args: wire_port. + its state memory, if has_state. A vhost port: + 0 or 1 descriptor, the listener, which the switch
+	// only keeps for a later ringwayd. A TAP: + `queues` descriptors, one a queue. -EEXIST, -ENOENT (network), -ENOSPC (full),
+	// -EINVAL: the state memory is not what the switch's hello asks for.
 	WIRE_PORT_ADD,
 	WIRE_PORT_SET, // args: wire_port. Changes the limits of a port, and nothing else. -ENOENT.
 	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
 	// args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a living
 	// connection. -EPERM: the port is quarantined.
 	WIRE_CONN_ADD,
+	// args: wire_kept + its descriptors, a connection first: a vhost port's front end goes on where the switch before left
+	// it, by the port's state memory. It runs from WIRE_START on. -EBUSY: the port has a connection. -EPERM: the port
+	// is quarantined. -EPROTO: it cannot go on (what was in hand is in doubt, a descriptor is missing): ringwayd
+	// closes the connection.
+	WIRE_CONN_RESTORE,
+	// args: wire_id; reply: wire_kept: everything that the next switch needs of the port, so that a ringwayd that was started
+	// anew can keep it. -ENOENT.
+	WIRE_PORT_FDS,
 	// args: wire_station. Replaces what the network has of this address at this port. -EEXIST: it is pinned by another
 	// port. -ENOENT: no such port or network. -ENOSPC.
 	WIRE_STATION_ADD,
@@ -53,7 +65,15 @@ enum wire_op {
 	WIRE_STATE, // args: wire_after; reply: wire_state: intent as the switch has it, one listener
 		    // descriptor for each port with has_listener, in order.
 	WIRE_STOP,  // args: none. The switch replies, closes all and exits 0.
-	WIRE_PORT_EVENT, // event, id 0, args: wire_port_event.
+	// args: none, + 0 or 1 descriptor: the control socket to listen on from now on. Frames move and front ends are answered
+	// from the reply on. A switch does nothing of the kind before its first start, and goes on with a start after
+	// WIRE_FREEZE or WIRE_RELEASE.
+	WIRE_START,
+	WIRE_FREEZE, // args: none. No message of a front end is handled after the reply; frames go on.
+	WIRE_RELEASE, // args: none. Frozen, and no frame is in the air after the reply: another switch may start.
+	WIRE_PORT_EVENT, // event, id 0, args: wire_port_event. Waiting and quarantined: the port's connection is closed.
+	WIRE_KEEP, // event, args: wire_kept + its descriptors: the port's front end brought these, keep copies.
+	WIRE_DROP, // event, args: wire_kept without descriptors: these are closed, close the copies.
 	WIRE_OP_COUNT
 };
 
@@ -94,6 +114,12 @@ struct wire_hello {
 	char program[32]; // "ringway-switch 0.1.0"
 	uint32_t pid;
 	uint64_t start_ns; // CLOCK_BOOTTIME at start: tells one run of the switch from another.
+	// The switch's: what it needs of a port's state memory, and what its form is. Only switches with the same form
+	// take ports over from each other.
+	uint32_t state_size; // Bytes.
+	uint32_t state_form;
+	bool active;		      // It was started (WIRE_START).
+	bool has_board, has_listener; // These come along.
 };
 
 struct wire_id {
@@ -130,7 +156,25 @@ struct wire_port {
 	uint32_t offloads;     // WIRE_OFFLOAD_*, of a TAP.
 	bool learning;	       // Other source addresses are accepted and learned.
 	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
+	// The first descriptor is a memfd of wire_hello's state_size bytes, sealed against shrinking and growing, zero or as the
+	// last switch left it: counters, the front end's session, places in rings. Outlives the switch in ringwayd's hands.
+	bool has_state;
+	char quarantine[160]; // Begins quarantined, with this reason. Empty: it does not.
 	struct wire_limits limits;
+};
+
+// Descriptors of a port, beside the message in this order: its state memory, its connection, and one for each id. A TAP's
+// are its queues, numbered from 1.
+struct wire_kept_id {
+	uint32_t
+		id; // The switch's number of it, never used twice as long as the port has its state memory.
+};
+
+struct wire_kept {
+	uint32_t port;
+	bool has_state, has_conn;
+	uint32_t id_count;
+	struct wire_kept_id ids[WIRE_KEPT_MAX];
 };
 
 // An address of a network, and where it is. Behind a TAP that pins it there. ip and ip6, where given, are what
@@ -241,6 +285,7 @@ struct wire_msg {
 	union {
 		struct wire_hello hello;
 		struct wire_id ref;
+		struct wire_kept kept;
 		struct wire_after after;
 		struct wire_network network;
 		struct wire_port port;

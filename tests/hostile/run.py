@@ -59,7 +59,7 @@ class Switch:
         self.states = {}  # Port: (state, reason), by its last event.
         self.listeners = {}
         threading.Thread(target=self.read_replies, daemon=True).start()
-        self.ask("hello", {"version": 1, "program": "run.py", "pid": os.getpid(), "start_ns": "0x1"})
+        self.ask("hello", {"version": 2, "program": "run.py", "pid": os.getpid(), "start_ns": "0x1"})
         self.ask("network_add", {"network": 1, "name": "net", "mtu": 9000})
         if tap is not None:  # First, so that it comes first in every broadcast.
             self.ask("port_add", {

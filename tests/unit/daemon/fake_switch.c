@@ -290,8 +290,12 @@ static int handle(bool *ret_silent)
 {
 	switch (request.op) {
 	case WIRE_HELLO:
-		reply.args.hello =
-			(struct wire_hello){WIRE_VERSION, "fake-switch", (uint32_t)getpid(), 1};
+		reply.args.hello = (struct wire_hello){
+			.version = WIRE_VERSION,
+			.program = "fake-switch",
+			.pid = (uint32_t)getpid(),
+			.start_ns = 1,
+		};
 		reply.args.hello.version += getenv("FAKE_SWITCH_OLD") != NULL;
 		return 0;
 	case WIRE_PING:

@@ -106,8 +106,12 @@ static void fill_limits(struct wire_limits *limits)
 static void test_round_trip_requests(void **state)
 {
 	request(WIRE_HELLO);
-	out.args.hello =
-		(struct wire_hello){WIRE_VERSION, "ringwayd 0.1.0", 4711, 0xfedcba9876543210};
+	out.args.hello = (struct wire_hello){
+		.version = WIRE_VERSION,
+		.program = "ringwayd 0.1.0",
+		.pid = 4711,
+		.start_ns = 0xfedcba9876543210,
+	};
 	round_trip(false);
 	request(WIRE_PING);
 	round_trip(false);
@@ -192,7 +196,12 @@ static void test_round_trip_stations(void **state)
 static void test_round_trip_replies(void **state)
 {
 	reply(WIRE_HELLO);
-	out.args.hello = (struct wire_hello){WIRE_VERSION, "ringway-switch 0.1.0", 1, 1};
+	out.args.hello = (struct wire_hello){
+		.version = WIRE_VERSION,
+		.program = "ringway-switch 0.1.0",
+		.pid = 1,
+		.start_ns = 1,
+	};
 	round_trip(true);
 	reply(WIRE_PING);
 	out.args.pong = (struct wire_pong){2, UINT64_MAX, true};
