@@ -71,6 +71,19 @@ enum vring_area {
 	VRING_AREA_COUNT
 };
 
+// What outlives this process of a packed ring: where it stands, and the used descriptors that are being shown. A
+// driver may overwrite used descriptors as soon as it sees the first of them, so the ring alone does not say how far its
+// back end had come. (A split ring's memory shows its place: the used index.) Zero when the ring is new; written by
+// its back end alone, and read by the next one after the end of this one.
+struct vring_place {
+	uint32_t base; // Where the ring stands: index, and its wrap counter in bit 15.
+	uint32_t next; // Where it will stand when what is being shown is shown.
+	// Used descriptors being shown; 0: none, and the other members but base mean nothing.
+	uint32_t count;
+	uint16_t index[VRING_PENDING_MAX];
+	uint64_t word[VRING_PENDING_MAX];
+};
+
 // How a ring is read: what was negotiated, and where to go on.
 struct vring_config {
 	uint32_t size; // Entries.
@@ -86,6 +99,11 @@ struct vring_config {
 	bool event_idx;	     // VIRTIO_F_RING_EVENT_IDX
 	bool in_order;	     // VIRTIO_F_IN_ORDER
 	bool offloads; // A transmit ring whose headers may carry requests (VIRTIO_NET_F_CSUM, _HOST_*).
+	// Goes on where the last process left the ring, whatever base says: a split one at the used index of its memory, a
+	// packed one at its place, after what that process was showing has been shown.
+	bool recover;
+	struct vring_place
+		*place; // Packed. NULL: nothing outlives the process. Must outlive the ring.
 };
 
 // Bytes of one of a ring's areas, event words included, and the alignment it needs (virtio 1.1, 2.6 and 2.7).
