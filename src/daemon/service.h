@@ -256,5 +256,39 @@ const char *service_run_dir(const struct daemon *d);
 const char *service_state_dir(const struct daemon *d);
 const char *service_preload_path(const struct daemon *d); // Host path of the preload library.
 
+// The switch that runs, and what stands behind it.
+struct service_switch_info {
+	char state[16];		   // "stopped", "starting" or "running"
+	uint32_t pid;		   // 0: none runs.
+	uint32_t spare_pid;	   // Of the one that waits, ready; 0: there is none now.
+	bool spare_wanted;	   // ringwayd keeps one.
+	char program[32];	   // "ringway-switch 0.1.0"; empty: none runs.
+	char path[PATH_TEXT_SIZE]; // The program that the next ones are started from.
+	uint64_t takeovers; // Switches that ended unasked, and whose ports the next one took.
+	uint64_t handovers; // Planned ones.
+	uint64_t
+		last_gap_us; // The last of either: from its end (or release) to the next one's start; 0: none.
+	char last_end
+		[256]; // How the last one ended that was not asked to, and whom it blames. Empty: none did.
+};
+void service_switch_info(struct daemon *d, struct service_switch_info *ret_info);
+
+struct service_handover {
+	uint64_t gap_us; // In which no frame moved.
+	uint32_t ports;	 // That the new one took over running.
+	uint32_t pid;	 // The new one's.
+};
+
+// Hands all ports over to a new switch, of the program that runs now as its path has it, or of another one, from which later
+// switches are started, too, until ringwayd ends. Lets go of the lock while the new one is being prepared; never on the
+// main thread. -EINVAL: path is not a program to be run, or a switch that cannot take these ports; -EBUSY: another
+// handover is under way; -EAGAIN: no switch runs, or the new one did not become ready. The old one goes on then.
+int service_switch_restart(
+	struct daemon *d,
+	const char *path, // Absolute, or NULL.
+	struct service_handover *ret,
+	struct rwy_err *err
+);
+
 // The switch's counters: adds "ports" and "switch" as docs/api.md says. port NULL: all. Lock held.
 int service_stats(struct daemon *d, const char *port, json_t *ret_object, struct rwy_err *err);
