@@ -262,16 +262,16 @@ struct service_switch_info {
 	uint32_t pid;		   // 0: none runs.
 	uint32_t spare_pid;	   // Of the one that waits, ready; 0: there is none now.
 	bool spare_wanted;	   // ringwayd keeps one.
-	char program[32];	   // "ringway-switch 0.1.0"; empty: none runs.
+	char program[64];	   // "ringway-switch 0.1.0"; empty: none runs.
 	char path[PATH_TEXT_SIZE]; // The program that the next ones are started from.
-	uint64_t takeovers; // Switches that ended unasked, and whose ports the next one took.
-	uint64_t handovers; // Planned ones.
-	uint64_t
-		last_gap_us; // The last of either: from its end (or release) to the next one's start; 0: none.
+	uint32_t restarts;	   // Switches that ended unasked, and that another one followed.
+	uint32_t handovers;	   // Planned ones.
+	// Microseconds without a switch, the last time: from its end, or release, to the next one's start. 0: none yet.
+	uint64_t last_gap_us;
 	char last_end
-		[256]; // How the last one ended that was not asked to, and whom it blames. Empty: none did.
+		[160]; // How the last one ended that was not asked to, and whom it blames. Empty: none did.
 };
-void service_switch_info(struct daemon *d, struct service_switch_info *ret_info);
+void service_switch_get(struct daemon *d, struct service_switch_info *ret);
 
 struct service_handover {
 	uint64_t gap_us; // In which no frame moved.

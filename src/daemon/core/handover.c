@@ -6,12 +6,12 @@
 #include <stdio.h>
 #include <string.h>
 
-void service_switch_info(struct daemon *d, struct service_switch_info *ret_info)
+void service_switch_get(struct daemon *d, struct service_switch_info *ret)
 {
-	*ret_info = (struct service_switch_info){.pid = link_pid(d->link)};
+	*ret = (struct service_switch_info){.pid = link_pid(d->link)};
 	(void)snprintf(
-		ret_info->state,
-		sizeof(ret_info->state),
+		ret->state,
+		sizeof(ret->state),
 		"%s",
 		link_is_ready(d->link) ? "running" : "starting"
 	);
