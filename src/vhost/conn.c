@@ -265,3 +265,29 @@ bool vhost_conn_memory_lost(const struct vhost_conn *conn)
 {
 	return atomic_load(&conn->memory_lost);
 }
+
+struct vhost_conn *vhost_conn_restore(
+	int fd,
+	const struct vhost_conn_config *config,
+	const struct vhost_conn_ops *ops,
+	void *ctx,
+	const struct vhost_kept *kept,
+	uint32_t count,
+	struct rwy_err *err
+)
+{
+	(void)close(fd); // Not taken up.
+	for (uint32_t i = 0; i < count; i++)
+		(void)close(kept[i].fd); // The same.
+	(void)err_set(err, -EPROTO, "sessions are not taken up yet");
+	return NULL;
+}
+
+void vhost_conn_go(struct vhost_conn *conn)
+{
+}
+
+uint32_t vhost_conn_kept(const struct vhost_conn *conn, struct vhost_kept *ret_kept)
+{
+	return 0;
+}

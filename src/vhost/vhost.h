@@ -6,14 +6,16 @@
 
 #include "base/err.h"
 #include "base/mac.h"
+#include "vhost/state.h"
 #include "vring/vring.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define VHOST_QUEUE_PAIRS_MAX 16
-#define VHOST_QUEUES_MAX (2 * VHOST_QUEUE_PAIRS_MAX)
+// Descriptors of one connection that an owner keeps at any time: those of its regions and rings, and of one message more,
+// which is dealt with before what it replaces is dropped.
+#define VHOST_KEPT_MAX (VRING_REGIONS_MAX + 3 * VHOST_QUEUES_MAX + 8)
 
 // Feature bits by the specification's names (virtio 1.1, 5.1.3 and 6), as vhost_conn_features() has them.
 #define VHOST_FEATURE_CSUM (1ull << 0)
@@ -64,6 +66,13 @@ struct vhost_queue {
 	bool live; // Started, enabled, memory and addresses valid: workers may use the ring.
 };
 
+// A descriptor that a front end brought, and the connection's number of it: never 0, and never used twice in the life
+// of a vhost_state.
+struct vhost_kept {
+	uint32_t id;
+	int fd;
+};
+
 // What the connection tells its owner, on the control thread, from within vhost_conn_process() or
 // vhost_conn_free().
 struct vhost_conn_ops {
@@ -75,17 +84,27 @@ struct vhost_conn_ops {
 	void (*resume)(void *ctx);
 	// VHOST_USER_SEND_RARP: the guest at this address moved here (vhost-user, SEND_RARP).
 	void (*announce)(void *ctx, const uint8_t mac[MAC_SIZE]);
+	// Descriptors that a message brought, before it is dealt with: to be noted outside of this process. They stay the
+	// connection's. 0, or -EAGAIN: not now; nothing has changed, and vhost_conn_process() returns -EAGAIN. NULL:
+	// nobody keeps them.
+	int (*keep)(void *ctx, const struct vhost_kept *kept, uint32_t count);
+	// The connection has closed these, and goes on. (Those of a connection that is freed are not told.) May be NULL.
+	void (*drop)(void *ctx, const uint32_t *ids, uint32_t count);
 };
 
 struct vhost_conn_config {
 	uint16_t queue_pairs; // 1 .. VHOST_QUEUE_PAIRS_MAX; offered with VIRTIO_NET_F_MQ when > 1.
 	uint16_t mtu;	      // VIRTIO_NET_F_MTU: offered when not 0.
 	bool offloads;	      // Checksum and segmentation offloads are offered, both ways.
+	// Outlives the process, so that vhost_conn_restore() can go on from it; the connection's alone meanwhile. Zero at
+	// first, then as the last connection left it. NULL: this connection ends with the process.
+	struct vhost_state *state;
 };
 
 struct vhost_conn;
 
-// Takes ownership of fd (also on failure) and makes it non-blocking. NULL with errno on failure.
+// Takes ownership of fd (also on failure), a connected unix stream socket, and makes it non-blocking; begins a new
+// session in config->state. NULL with errno on failure.
 struct vhost_conn *vhost_conn_new(
 	int fd,
 	const struct vhost_conn_config *config,
@@ -93,17 +112,44 @@ struct vhost_conn *vhost_conn_new(
 	void *ctx
 );
 
-// Quiesces, then closes the connection and gives back all memory and descriptors. Accepts NULL.
+// Takes up the session that another process left in config->state, with its connection and everything that
+// ops->keep() was given and ops->drop() was not. Owns fd and the descriptors (also on failure). Maps the memory, and
+// changes nothing that the other process, if it still lives, would notice: no ring is live, nothing is received or
+// sent before vhost_conn_go(), and the connection may be freed again instead. NULL with err: -EPROTO for a session that
+// is broken, lacks a descriptor, or whose last reply may or may not have been sent; -ENOMEM; what mapping memory says.
+struct vhost_conn *vhost_conn_restore(
+	int fd,
+	const struct vhost_conn_config *config,
+	const struct vhost_conn_ops *ops,
+	void *ctx,
+	const struct vhost_kept *kept,
+	uint32_t count,
+	struct rwy_err *err
+);
+
+// A restored connection goes on, once: its rings are live where they stand, which ops->resume is told; what was
+// kept and is not needed is dropped. The other process must be gone, or have let go of it. What fails here is the result
+// of the next vhost_conn_process(), which vhost_conn_events() asks for.
+void vhost_conn_go(struct vhost_conn *conn);
+
+// All descriptors that the connection has of its front end, with their numbers; VHOST_KEPT_MAX at most. Returns how
+// many. They stay the connection's.
+uint32_t vhost_conn_kept(const struct vhost_conn *conn, struct vhost_kept *ret_kept);
+
+// Quiesces, then closes the connection and gives back all memory and descriptors. Leaves the state as it is. Accepts
+// NULL.
 void vhost_conn_free(struct vhost_conn *conn);
 
-// What to wait for on vhost_conn_fd(): EPOLLIN, or EPOLLOUT while a reply could not be sent whole
-// (nothing more is read then: a front end that does not read its replies only stops itself).
+// What to wait for on vhost_conn_fd(), edge-triggered (EPOLLET), since a message stays in the socket until all of it
+// is there: EPOLLIN, or EPOLLOUT while a reply could not be sent whole (nothing more is read then: a front end that does
+// not read its replies only stops itself). Changes with vhost_conn_process() and vhost_conn_go().
 uint32_t vhost_conn_events(const struct vhost_conn *conn);
 int vhost_conn_fd(const struct vhost_conn *conn);
 
-// Handles what has arrived, at most a few messages a call. 0: go on. -EPIPE: the front end closed in
-// good order. Any other negative errno: it broke the protocol, err says how; the owner frees the
-// connection and quarantines the port.
+// Handles what has arrived, at most a few messages a call. 0: nothing more can be done before the next event of
+// vhost_conn_events(). 1: there may be more, call again, after others had their turn. -EAGAIN: ops->keep() said so, call
+// again later. -EPIPE: the front end closed in good order. Any other negative errno: it broke the protocol, err
+// says how; the owner frees the connection and quarantines the port.
 int vhost_conn_process(struct vhost_conn *conn, struct rwy_err *err);
 
 // Whether the peer has hung up (looks at the socket without consuming anything).

@@ -30,7 +30,7 @@
 #define WIRE_PORTS_MAX 4096
 #define WIRE_NETWORKS_MAX 1024
 #define WIRE_KEPT_MAX \
-	224 // Descriptors of one port's front end: regions of memory, and three for each ring.
+	232 // Descriptors of one port's front end: regions of memory, three for each ring, and those of a message.
 
 // Requests, their replies under the same name, and events (last).
 enum wire_op {
