@@ -24,6 +24,9 @@ bool packed_has_work(const struct vring *ring);
 void packed_set_notify(struct vring *ring, bool notify);
 bool packed_wants_call(struct vring *ring);
 void packed_show(struct vring *ring);
+// Finishes what the last back end was showing, by ring->place. Where the ring stands then, or -EINVAL: no ring of this
+// size left such a place.
+int packed_recover(struct vring *ring, uint16_t *ret_base);
 void packed_take(struct vring *ring, struct frame_burst *burst, uint32_t max, uint64_t *drops);
 void packed_put_taken(struct vring *ring);
 uint32_t packed_deliver(

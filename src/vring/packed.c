@@ -37,20 +37,33 @@ void packed_set_notify(struct vring *ring, bool notify)
 		__atomic_thread_fence(__ATOMIC_SEQ_CST);
 }
 
+void packed_store_pending(const struct vring *ring, uint32_t count)
+{
+	const struct vring_place *place = ring->place;
+
+	for (uint32_t i = count - 1; i > 0; i--)
+		__atomic_store_n(
+			packed_word(ring, place->index[i]), place->word[i], __ATOMIC_RELAXED
+		);
+	__atomic_store_n(packed_word(ring, place->index[0]), place->word[0], __ATOMIC_RELEASE);
+}
+
+// The place says what is being shown before any of it is stored, and where the ring stands once all is. Who reads it
+// does so after this process's end, when every store that was executed is there: of them the compiler alone could change
+// the order, so its order is what is kept.
 void packed_show(struct vring *ring)
 {
+	struct vring_place *place = ring->place;
+
 	if (ring->unshown == 0)
 		return;
-	// The last comes first: wherever this ends early, what is stored lies behind what is not.
-	for (uint32_t i = ring->pending_count - 1; i > 0; i--)
-		__atomic_store_n(
-			packed_word(ring, ring->pending_index[i]),
-			ring->pending[i],
-			__ATOMIC_RELAXED
-		);
-	__atomic_store_n(
-		packed_word(ring, ring->pending_index[0]), ring->pending[0], __ATOMIC_RELEASE
-	);
+	place->next = packed_place_word((struct packed_place){ring->next_used, ring->used_wrap});
+	__atomic_store_n(&place->count, ring->pending_count, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
+	packed_store_pending(ring, ring->pending_count);
+	__atomic_store_n(&place->base, place->next, __ATOMIC_RELEASE);
+	__atomic_store_n(&place->count, 0, __ATOMIC_RELEASE);
+	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	ring->pending_count = 0;
 	ring->used_shown = ring->next_used;
 	ring->shown_wrap = ring->used_wrap;

@@ -34,6 +34,17 @@ static inline struct packed_place packed_avail_place(const struct vring *ring)
 	return (struct packed_place){ring->next_avail, ring->avail_wrap};
 }
 
+// As vring_config's base and struct vring_place have it.
+static inline uint16_t packed_place_word(struct packed_place at)
+{
+	return (uint16_t)(at.index | (at.wrap ? PACKED_WRAP : 0));
+}
+
+static inline struct packed_place packed_place_of(uint32_t word)
+{
+	return (struct packed_place){word % PACKED_WRAP, word & PACKED_WRAP};
+}
+
 static inline void packed_set_avail(struct vring *ring, struct packed_place at)
 {
 	ring->next_avail = (uint16_t)at.index;
@@ -80,15 +91,20 @@ static inline void packed_put(struct vring *ring, uint16_t id, uint32_t size, ui
 {
 	struct packed_place at = {ring->next_used, ring->used_wrap};
 	uint64_t flags = (at.wrap ? PACKED_F_AVAIL | PACKED_F_USED : 0) | (size ? DESC_F_WRITE : 0);
+	struct vring_place *place = ring->place;
 
-	ring->pending_index[ring->pending_count] = (uint16_t)at.index;
-	ring->pending[ring->pending_count] = size | (uint64_t)id << 32 | flags << 48;
+	place->index[ring->pending_count] = (uint16_t)at.index;
+	place->word[ring->pending_count] = size | (uint64_t)id << 32 | flags << 48;
 	ring->pending_count++;
 	at = packed_ahead(ring, at, descs);
 	ring->next_used = (uint16_t)at.index;
 	ring->used_wrap = at.wrap;
 	ring->unshown += descs;
 }
+
+// Stores the first `count` used descriptors of the place, at least one. The last comes first: wherever this ends early,
+// what is stored lies behind what is not.
+void packed_store_pending(const struct vring *ring, uint32_t count);
 
 // For `count` used descriptors of whole frames, VRING_PENDING_MAX at most.
 static inline void packed_make_room(struct vring *ring, uint32_t count)

@@ -67,7 +67,9 @@ static int check_config(
 {
 	if (!vring_size_is_valid(config->packed, config->size))
 		return -EINVAL;
-	if (config->packed && packed_base(config) % PACKED_WRAP >= config->size)
+	if (config->packed && config->recover && !config->place)
+		return -EINVAL;
+	if (config->packed && !config->recover && packed_base(config) % PACKED_WRAP >= config->size)
 		return -EINVAL;
 	if (!is_aligned(config, VRING_AREA_DESC, areas->desc) ||
 	    !is_aligned(config, VRING_AREA_AVAIL, areas->avail) ||
@@ -95,6 +97,25 @@ static void packed_set_base(struct vring *ring, uint16_t base)
 	ring->avail_wrap = wrap;
 	ring->used_wrap = wrap;
 	ring->shown_wrap = wrap;
+}
+
+// Where the ring begins: where the configuration says, or where the last process left it.
+static int start_packed(struct vring *ring, const struct vring_config *config)
+{
+	uint16_t base = packed_base(config);
+
+	ring->place = config->place ? config->place : &ring->own;
+	if (config->recover) {
+		int r = packed_recover(ring, &base);
+		if (r)
+			return r;
+	} else {
+		__atomic_store_n(&ring->place->count, 0, __ATOMIC_RELEASE);
+		__atomic_signal_fence(__ATOMIC_SEQ_CST);
+		ring->place->base = base;
+	}
+	packed_set_base(ring, base);
+	return 0;
 }
 
 int vring_init(
@@ -125,7 +146,9 @@ int vring_init(
 		.offloads = config->offloads,
 	};
 	if (config->packed)
-		packed_set_base(ring, packed_base(config));
+		return start_packed(ring, config);
+	if (config->recover)
+		vring_adopt_used(ring);
 	else
 		split_set_base(ring, (uint16_t)config->base);
 	return 0;

@@ -151,16 +151,17 @@ struct vring {
 	uint32_t taken_count; // Chains of the burst in the air, completed by vring_complete().
 	uint16_t taken[FRAME_BURST_MAX];       // Heads; packed: buffer ids,
 	uint16_t taken_descs[FRAME_BURST_MAX]; // and descriptors of the ring that each chain has.
-	// Packed: used descriptors that wait for vring_show(). They overwrite what the front end made available, so until
-	// then they are kept here, and a back end that is lost before leaves the ring as it was.
+	// Packed: used descriptors that wait for vring_show(), in *place. They overwrite what the front end made
+	// available, so until then they are kept there, and a back end that is lost before leaves the ring as it was.
 	uint32_t pending_count;
-	uint16_t pending_index[VRING_PENDING_MAX];
-	uint64_t pending[VRING_PENDING_MAX];
+	struct vring_place *place; // The configuration's, or the one below.
+	struct vring_place own;
 };
 
 // Sets a ring up over its areas. mem must have at least one region and outlive the ring's use; when it
-// changes, the ring is set up anew, since it remembers the region of its last hit. -EINVAL: size,
-// alignment, base (a packed index beyond the size) or mem.
+// changes, the ring is set up anew, since it remembers the region of its last hit. A ring is not copied: it may point
+// into itself. A packed ring with a place notes there where it stands. -EINVAL: size, alignment, base (a packed index
+// beyond the size) or mem; with `recover` a packed ring without a place, or a place that this ring cannot have left.
 int vring_init(
 	struct vring *ring,
 	const struct vring_areas *areas,

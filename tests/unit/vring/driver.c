@@ -203,17 +203,30 @@ void drv_ring_check(struct drv_ring *ring)
 	ring->kind->check(ring);
 }
 
-struct vring drv_ring_attach(struct drv_ring *ring, uint32_t base)
+static struct vring attach(struct drv_ring *ring, uint32_t base, bool recover)
 {
 	struct vring_config config = ring->config;
 	struct vring back;
 
 	config.base = base;
+	config.recover = recover;
+	config.place = &ring->kept;
 	assert_int_equal(vring_init(&back, &ring->areas, &config, &ring->memory->mem), 0);
 	see_all(ring);
 	ring->kind->forget_calls(ring);
 	ring->fresh = true;
 	return back;
+}
+
+struct vring drv_ring_attach(struct drv_ring *ring, uint32_t base)
+{
+	return attach(ring, base, false);
+}
+
+// The base is garbage: it must not matter.
+struct vring drv_ring_recover(struct drv_ring *ring)
+{
+	return attach(ring, drv_random_next(&ring->random), true);
 }
 
 uint32_t drv_ring_base(struct drv_ring *ring)

@@ -176,7 +176,8 @@ struct drv_ring {
 	uint64_t place; // Of the next available descriptor.
 	uint64_t kicked_place;
 	uint64_t called_place;
-	uint16_t first_id; // Buffer ids count from here.
+	uint16_t first_id;	 // Buffer ids count from here.
+	struct vring_place kept; // Of its back ends; not the driver's to look at.
 	struct drv_packed_event event_shadow;
 };
 
@@ -189,6 +190,8 @@ void drv_ring_free(struct drv_ring *ring);
 void drv_ring_check(struct drv_ring *ring);
 // A back end on the ring, as configured but for the base.
 struct vring drv_ring_attach(struct drv_ring *ring, uint32_t base);
+// A back end that goes on where the last one of this ring was lost, as vring_init() finds out itself.
+struct vring drv_ring_recover(struct drv_ring *ring);
 // The place behind the last used chain, in the form of vring_config's base: where a back end goes on whose
 // predecessor was lost.
 uint32_t drv_ring_base(struct drv_ring *ring);

@@ -100,15 +100,17 @@ static void call(struct flow_side *side)
 	drv_ring_check_call(side->at->front, vring_wants_call(&side->at->back));
 }
 
-// Another back end goes on where the ring stands: at the place that the front end knows, or of a split ring at
-// the used index that it shows.
+// Another back end goes on where the ring stands: it finds out itself, or the front end knows, or of a split ring it
+// takes the used index that it shows.
 static void restart(struct flow *flow, struct flow_side *side)
 {
 	struct bench *at = side->at;
 	uint32_t base = drv_ring_base(at->front);
 
 	side->asleep = side->silent = false;
-	if (!side->config.packed && flow_below(flow, 2)) {
+	if (flow_below(flow, 2)) {
+		at->back = drv_ring_recover(at->front);
+	} else if (!side->config.packed && flow_below(flow, 2)) {
 		at->back = drv_ring_attach(at->front, drv_random_next(&flow->random) & 0xffff);
 		vring_adopt_used(&at->back);
 	} else {
