@@ -16,6 +16,7 @@ static const unsigned int needed[] = {
 	CAP_KILL,	  // Ending a switch that hangs: it has another user.
 	CAP_SETGID,	  // Starting the switch as that user.
 	CAP_SETUID,
+	CAP_SETPCAP, // Its bounding set is empty.
 	// Kernel ports (docs/kernel-ports.md), and what the host does for networks with them.
 	CAP_NET_ADMIN, // Interfaces, routes, the tc programs and the packet filter.
 	CAP_SYS_ADMIN, // Namespaces, mounts, programs and maps (it includes CAP_BPF and CAP_PERFMON).
@@ -67,7 +68,7 @@ int privileges_drop(struct rwy_err *err)
 		return err_set(err, -EIO, "cannot read capabilities");
 	look(needed, COUNT(needed), have);
 	look(passed_on, COUNT(passed_on), have_passed_on);
-	// Without SETPCAP (a container) the bounding set stays as it is. The switch gives up all of it.
+	// Without SETPCAP (a container) the bounding set stays as it is.
 	bool bounding = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
 	capng_clear(CAPNG_SELECT_BOTH);
 	if (choose(needed,

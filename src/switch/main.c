@@ -75,7 +75,7 @@ static const struct argp_option option_table[] = {
 	 OPT_NO_SANDBOX,
 	 NULL,
 	 0,
-	 "Do not filter system calls (sanitizers need this)",
+	 "Keep the host's files and all system calls (sanitizers need this)",
 	 0},
 	{0},
 };
@@ -234,11 +234,14 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 	sigaddset(&signals, SIGINT);
 	(void)sigprocmask(SIG_BLOCK, &signals, NULL); // Cannot fail with these arguments.
 	sw->fds_limit = sandbox_raise_limits();
+	int r = sandbox_enter(!options->no_sandbox, err);
+	if (r)
+		return r;
 	sw->start_ns = boottime_ns();
 	sw->listen_fd = inherited_socket(err);
 	if (sw->listen_fd < 0)
 		return sw->listen_fd;
-	int r = eal_parse_cores(options->cores, &cores, err);
+	r = eal_parse_cores(options->cores, &cores, err);
 	if (r == 0)
 		r = eal_start(&cores, err);
 	if (r == 0)
@@ -271,10 +274,7 @@ static int lock_in(struct switch_state *sw, const struct options *options, struc
 		return r;
 	// jansson reads /dev/urandom for its hash tables at first use, which the filter forbids.
 	json_object_seed(0);
-	r = sandbox_drop_privileges(err);
-	if (r == 0 && !options->no_sandbox)
-		r = sandbox_filter(err);
-	return r;
+	return options->no_sandbox ? 0 : sandbox_lock(err);
 }
 
 // In the order that lets nothing look at what is gone: ports, then the workers.

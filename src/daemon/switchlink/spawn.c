@@ -5,6 +5,7 @@
 
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "base/walls.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,11 +16,13 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define SPAWN_LISTEN_FD 3 // sd_listen_fds(3): SD_LISTEN_FDS_START.
-#define SPAWN_FD_LOW 16	  // Ours move up here, out of the way of descriptor 3.
+#define SPAWN_KEEPER_FD 4 // The keeper of its walls.
+#define SPAWN_FD_LOW 16	  // Ours move up here, out of the way of those.
 #define SPAWN_ENV_MAX 256
 #define SPAWN_ARGS_MAX 8 // The name, three options with values, NULL.
 #define SPAWN_PID_DIGITS 11
@@ -56,6 +59,19 @@ static void child_fail(const struct spawn *spawn)
 	_exit(written == sizeof(code) ? 126 : 127);
 }
 
+// Whatever the program is, it never has a capability: what it takes to leave the host's files stays with its keeper.
+static void child_wall_in(const struct spawn *spawn)
+{
+	int keeper = walls_open();
+	if (keeper < 0) {
+		errno = -keeper;
+		child_fail(spawn);
+	}
+	if (dup2(keeper, SPAWN_KEEPER_FD) < 0)
+		child_fail(spawn);
+	(void)walls_drop_bounding(); // Where that is not allowed, no_new_privs makes it worthless.
+}
+
 static void child_run(struct spawn *spawn)
 {
 	sigset_t none;
@@ -66,12 +82,15 @@ static void child_run(struct spawn *spawn)
 	write_pid(spawn->listen_pid + strlen("LISTEN_PID="), getpid());
 	if (setsid() < 0 || dup2(spawn->listen_fd, SPAWN_LISTEN_FD) < 0)
 		child_fail(spawn);
+	child_wall_in(spawn);
 	// All of ours are close-on-exec already; a library's may not be. Older kernels lack the
 	// call.
-	(void)close_range(SPAWN_LISTEN_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
+	(void)close_range(SPAWN_KEEPER_FD + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (spawn->drop_user &&
 	    (setgroups(0, NULL) || setresgid(spawn->gid, spawn->gid, spawn->gid) ||
 	     setresuid(spawn->uid, spawn->uid, spawn->uid)))
+		child_fail(spawn);
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
 		child_fail(spawn);
 	(void)execveat(
 		spawn->binary_fd,
@@ -86,7 +105,12 @@ static void child_run(struct spawn *spawn)
 static bool env_is_kept(const char *entry)
 {
 	static const char *const dropped[] = {
-		"LISTEN_PID=", "LISTEN_FDS=", "LISTEN_FDNAMES=", "NOTIFY_SOCKET=", "WATCHDOG_"};
+		"LISTEN_PID=",
+		"LISTEN_FDS=",
+		"LISTEN_FDNAMES=",
+		"NOTIFY_SOCKET=",
+		"WATCHDOG_",
+		WALLS_ENV "="};
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++)
 		if (strncmp(entry, dropped[i], strlen(dropped[i])) == 0)
 			return false;
@@ -99,6 +123,7 @@ static void fill_env(struct spawn *spawn)
 	(void)snprintf(spawn->listen_pid, sizeof(spawn->listen_pid), "LISTEN_PID="); // It fits.
 	spawn->env[count++] = "LISTEN_FDS=1";
 	spawn->env[count++] = spawn->listen_pid;
+	spawn->env[count++] = WALLS_ENV "=4"; // SPAWN_KEEPER_FD.
 	for (char **entry = environ; *entry && count < SPAWN_ENV_MAX - 1; entry++)
 		if (env_is_kept(*entry))
 			spawn->env[count++] = *entry;
