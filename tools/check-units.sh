@@ -23,6 +23,21 @@ for unit in ringwayd.service ringway-switch.service ringway-switch.socket; do
 		bad=1
 	}
 done
+# The walls that the units build, as systemd's own scale measures them: tenths, where 0 is the best.
+for limit in ringwayd.service:70 ringway-switch.service:20; do
+	said=$(systemd-analyze security --root="$root" --offline=yes --no-pager --threshold="${limit#*:}" "${limit%:*}" 2>&1) || {
+		printf '%s\n' "$said" | tail -n 1
+		bad=1
+	}
+done
+# What ringwayd asks for is what its unit grants, no more and no less.
+granted=$(sed -n 's/^CapabilityBoundingSet=//p' "$root/usr/lib/systemd/system/ringwayd.service" | tr ' ' '\n' | sort)
+asked=$(sed -n '/^static const unsigned int needed/,/^static void/p' src/daemon/privileges.c | sed 's,//.*,,' | grep -o 'CAP_[A-Z_]*' | sort)
+[ "$granted" = "$asked" ] || {
+	printf 'ringwayd.service grants what src/daemon/privileges.c does not ask for, or the reverse:\n'
+	diff <(printf '%s\n' "$granted") <(printf '%s\n' "$asked") || true
+	bad=1
+}
 systemd-sysusers --root="$root" ringway.conf
 grep -q '^ringway-switch:' "$root/etc/passwd" || { echo 'no user ringway-switch was made' && bad=1; }
 grep -q '^ringway:' "$root/etc/group" || { echo 'no group ringway was made' && bad=1; }

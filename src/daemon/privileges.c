@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdbool.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
 
 static const unsigned int needed[] = {
@@ -81,5 +82,8 @@ int privileges_drop(struct rwy_err *err)
 	int r = capng_apply(bounding ? CAPNG_SELECT_BOTH : CAPNG_SELECT_CAPS);
 	if (r)
 		return err_set(err, -EPERM, "cannot give up capabilities (%d)", r);
+	// Neither iptables nor an uplink gets more than we have, whatever their files say.
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
+		return err_set(err, -errno, "cannot set no_new_privs: %s", strerror(errno));
 	return 0;
 }
