@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <string.h>
+#include <unistd.h>
 
 #define VLAN_MAX 4094 // IEEE 802.1Q, table 9-2: 4095 is reserved.
 
@@ -140,6 +141,15 @@ int cli_refuse_empty(struct cli *cli, const struct cli_args *args, const char *n
 		return 0;
 	(void)cli_usage(cli, args->cmd, "--%s must not be empty", name);
 	return -EINVAL;
+}
+
+char *cli_absolute_path(const char *path)
+{
+	char *absolute = NULL;
+	_cleanup_free_ char *here = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
+	if (!here || asprintf(&absolute, "%s%s%s", here, here[0] ? "/" : "", path) < 0)
+		return NULL;
+	return absolute;
 }
 
 int cli_add_vlan(struct cli *cli, const struct cli_args *args, json_t *body)

@@ -67,6 +67,7 @@ extern const struct cli_cmd run_cmds[];
 extern const struct cli_cmd stop_cmds[];
 extern const struct cli_cmd ps_cmds[];
 extern const struct cli_cmd stats_cmds[];
+extern const struct cli_cmd switch_cmds[];
 extern const struct cli_cmd version_cmds[];
 
 // The whole program; returns its exit status.
@@ -117,6 +118,9 @@ int cli_each_value(
 	int (*each)(void *arg, const char *value),
 	void *arg
 );
+
+// ringwayd has another working directory than this program. The caller frees the result; NULL without memory.
+char *cli_absolute_path(const char *path);
 
 // client_call() on the API of cli->run_dir; failures are in cli->error.
 int cli_call(

@@ -12,20 +12,10 @@
 #define PREFIX "/v1/ports/"
 #define NAMED_NAMESPACES "/run/netns/" // Where ip-netns(8) has them.
 
-// ringwayd has another working directory than this program. The caller frees the result.
-static char *absolute_path(const char *path)
-{
-	char *absolute = NULL;
-	_cleanup_free_ char *here = path[0] == '/' ? strdup("") : getcwd(NULL, 0);
-	if (!here || asprintf(&absolute, "%s%s%s", here, here[0] ? "/" : "", path) < 0)
-		return NULL;
-	return absolute;
-}
-
 static int add_path(const struct cli_args *args, json_t *body)
 {
 	const char *path = cli_value(args, "connect");
-	_cleanup_free_ char *absolute = path ? absolute_path(path) : NULL;
+	_cleanup_free_ char *absolute = path ? cli_absolute_path(path) : NULL;
 	if (!path)
 		return 0;
 	return absolute ? json_object_set_new(body, "connect", json_string(absolute)) : -1;
@@ -39,7 +29,7 @@ static int add_netns(const struct cli_args *args, json_t *body)
 	if (!netns)
 		return 0;
 	if (strchr(netns, '/'))
-		path = absolute_path(netns);
+		path = cli_absolute_path(netns);
 	else if (!netns[strspn(netns, "0123456789")])
 		path = strdup(netns);
 	else if (asprintf(&path, NAMED_NAMESPACES "%s", netns) < 0)

@@ -18,6 +18,7 @@ static const struct cli_cmd *const nouns[] = {
 	stop_cmds,
 	ps_cmds,
 	stats_cmds,
+	switch_cmds,
 	version_cmds,
 };
 

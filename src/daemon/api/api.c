@@ -12,6 +12,8 @@
 static const struct http_route routes[] = {
 	{"GET", "/v1/version", api_version},
 	{"GET", "/v1/stats", api_stats},
+	{"GET", "/v1/switch", api_switch_get},
+	{"POST", "/v1/switch/restart", api_switch_restart},
 	{"GET", "/v1/networks", api_networks_list},
 	{"POST", "/v1/networks", api_networks_create},
 	{"GET", "/v1/networks/*", api_networks_get},

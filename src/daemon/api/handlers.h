@@ -12,6 +12,9 @@ http_handler api_networks_create;
 http_handler api_networks_get;
 http_handler api_networks_remove;
 
+http_handler api_switch_get;
+http_handler api_switch_restart;
+
 http_handler api_ports_list;
 http_handler api_ports_create;
 http_handler api_ports_get;

@@ -115,6 +115,10 @@ static const struct {
 	{"stats --watch --interval 0", "--interval must be 0.1 to 86400 seconds, not '0'"},
 	{"stats --watch --interval nan", "not 'nan'"},
 	{"stats --watch --count 0", "--count must be at least 1"},
+	{"switch x", "ringway switch: 'x' is one word too many (see 'ringway switch --help')"},
+	{"switch restart x", "ringway switch restart: 'x' is one word too many"},
+	{"switch upgrade", "ringway switch upgrade: a name is missing"},
+	{"switch upgrade ''", "an empty path names no program"},
 	{"version x", "ringway version: 'x' is one word too many"},
 };
 
@@ -156,6 +160,9 @@ static void test_nobody_there(void **state)
 		"ps",
 		"stats",
 		"stats --watch",
+		"switch",
+		"switch restart",
+		"switch upgrade /x",
 		"version --json",
 	};
 	struct shell shell = {0};
@@ -209,6 +216,8 @@ static void test_help(void **state)
 		{"network create --help", "usage: ringway network create NAME"},
 		{"network create --mtu x --help", "--subnet CIDR"},
 		{"stats --help", "-w, --watch"},
+		{"switch --help", "switch upgrade"},
+		{"switch upgrade --help", "usage: ringway switch upgrade PATH"},
 		{"run --help", "options of a network:"},
 		{"run --rm --help img", "usage: ringway run"},
 	};

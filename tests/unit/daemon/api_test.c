@@ -28,6 +28,15 @@ static const struct {
 	int status;
 	const char *part;
 } bad_calls[] = {
+	{"POST /v1/switch/restart",
+	 "{\"path\":\"bin/switch\"}",
+	 400,
+	 "cannot hand the switch's ports over: 'path' must be absolute, not 'bin/switch'"},
+	{"POST /v1/switch/restart", "{\"path\":\"\"}", 400, "'path' must be absolute"},
+	{"POST /v1/switch/restart", "{\"path\":7}", 400, "'path'"},
+	{"POST /v1/switch/restart", "{\"binary\":\"/x\"}", 400, "unknown field 'binary'"},
+	{"POST /v1/switch/restart", "", 400, "not a JSON object"},
+	{"DELETE /v1/switch", "", 405, ""},
 	{"POST /v1/networks", "", 400, "not a JSON object"},
 	{"POST /v1/networks", "{", 400, "no JSON"},
 	{"POST /v1/networks", "{\"name\":\"x\",\"colour\":1}", 400, "unknown field 'colour'"},
@@ -204,6 +213,15 @@ static void test_stats(void **state)
 	run_expect(&run, "GET /v1/ports/p3", "", 200, "\"features\":\"0x100000000\"");
 }
 
+static void test_switch(void **state)
+{
+	char pid[40];
+	(void)snprintf(pid, sizeof(pid), "\"pid\":%d,", (int)run_switch_pid(&run)); // It fits.
+	run_expect(&run, "GET /v1/switch", "", 200, "\"state\":\"running\"");
+	run_expect(&run, "GET /v1/switch", "", 200, pid);
+	run_expect(&run, "GET /v1/switch", "", 200, "\"restarts\":0,\"handovers\":0");
+}
+
 static void test_port_shows_all(void **state)
 {
 	run_make_network(&run);
@@ -257,6 +275,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_bad_input, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_fields_of_networks, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_stats, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_switch, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_port_shows_all, setup, teardown),
 	};
 	if (geteuid() != 0) {
