@@ -180,7 +180,7 @@ uint16_t link_flush(struct link_port *link)
 
 static uint16_t receive_queue(struct link_port *link, uint16_t index, link_visit *visit, void *arg)
 {
-	static uint8_t scratch[FRAME_SIZE_MAX + 1];
+	static uint8_t scratch[NUMBERED_SIZE_MAX + 1];
 	struct rte_mbuf *burst[LINK_BURST];
 	const uint16_t count = rte_eth_rx_burst(link->port, index, burst, LINK_BURST);
 	for (uint16_t i = 0; i < count; i++) {

@@ -69,7 +69,7 @@ static int parse_option(int letter, const char *value, struct exchange_options *
 	case 'f':
 		return parse_number(value, 1, 1ULL << 36, &options->frames);
 	case 's':
-		r = parse_number(value, FRAME_SIZE_MIN, FRAME_SIZE_MAX, &number);
+		r = parse_number(value, NUMBERED_SIZE_MIN, NUMBERED_SIZE_MAX, &number);
 		options->size = (uint32_t)number;
 		return r;
 	case 'b':

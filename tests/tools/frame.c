@@ -47,7 +47,7 @@ struct mark {
 #define IP_SIZE 20
 // Both headers, and a mark behind the longer of them, fit in the smallest frame.
 _Static_assert(
-	sizeof(struct ether) + sizeof(struct datagram) + sizeof(struct mark) <= FRAME_SIZE_MIN,
+	sizeof(struct ether) + sizeof(struct datagram) + sizeof(struct mark) <= NUMBERED_SIZE_MIN,
 	"room for the mark"
 );
 
@@ -125,7 +125,7 @@ static bool read_headers(const uint8_t *bytes, size_t size, struct frame_head *h
 {
 	struct ether ether;
 	struct datagram datagram;
-	if (size < FRAME_SIZE_MIN)
+	if (size < NUMBERED_SIZE_MIN)
 		return false;
 	memcpy(&ether, bytes, sizeof(ether));
 	memcpy(head->destination, ether.destination, sizeof(head->destination));

@@ -8,8 +8,8 @@
 #include <stdint.h>
 
 #define FRAME_ETHER_TYPE 0x88b5 // Set aside for local experiments by IEEE 802.
-#define FRAME_SIZE_MIN 60
-#define FRAME_SIZE_MAX 9216
+#define NUMBERED_SIZE_MIN 60
+#define NUMBERED_SIZE_MAX 9216
 
 enum frame_type {
 	FRAME_HELLO = 1, // Number: the sender's window, 0 for none. Answered by FRAME_READY.
@@ -36,8 +36,8 @@ enum frame_verdict {
 	FRAME_MALFORMED,
 };
 
-// Fills size bytes: the head as given and contents that follow from the run and the number. size is FRAME_SIZE_MIN to
-// FRAME_SIZE_MAX.
+// Fills size bytes: the head as given and contents that follow from the run and the number. size is NUMBERED_SIZE_MIN to
+// NUMBERED_SIZE_MAX.
 void frame_build(const struct frame_head *head, size_t size, uint8_t *ret_bytes);
 
 // size_expected: of data frames; 0 takes any. ret_head is written for good frames only.

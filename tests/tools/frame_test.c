@@ -20,8 +20,8 @@ static void build(uint64_t number, uint16_t flow, size_t size, uint8_t *ret_byte
 
 static void test_round_trip(void **state)
 {
-	uint8_t bytes[FRAME_SIZE_MAX];
-	for (size_t size = FRAME_SIZE_MIN; size < 200; size++) {
+	uint8_t bytes[NUMBERED_SIZE_MAX];
+	for (size_t size = NUMBERED_SIZE_MIN; size < 200; size++) {
 		struct frame_head head;
 		uint16_t flow = (uint16_t)(size % 3);
 		build(size, flow, size, bytes);
