@@ -52,7 +52,7 @@ class Generator:
             for i, port in enumerate(ports):
                 out.write(f"{port} {mac_of(i)}\n")
 
-    def _argv(self, mode, seconds, extra):
+    def _argv(self, mode, seconds, extra, warm):
         s = self.setup
         flags = [f for f, on in (("--both-ways", s.both_ways), ("--packed", s.packed),
                                  ("--tso", s.tso)) if on]
@@ -63,14 +63,18 @@ class Generator:
             "--ports", self.ports_file, "--cpu", self.rig.generator_cpu, "--size", s.size,
             "--busy", s.busy, "--pattern", s.pattern, "--queues", s.queues,
             "--ring-size", s.ring_size, "--rx-buffer", s.rx_buffer, "--seconds", seconds,
-            "--warm", self.rig.warm, "--steps", *flags, *extra,
+            "--warm", warm, *flags, *extra,
         ]
 
     def drive(self, mode, seconds, *extra, on_ready=None, on_measured=None):
         """Runs a mode; returns what it printed. The hooks are called while its load goes on."""
         return steps.drive(
-            self.workspace, "gen", self._argv(mode, seconds, extra), seconds + self.rig.warm,
+            self.workspace, "gen", self._argv(mode, seconds, ("--steps", *extra), self.rig.warm), seconds + self.rig.warm,
             {"ready": on_ready, "measured": on_measured})
+
+    def alone(self, mode, seconds, *extra):
+        """The same without steps and a time to get warm: what it prints is all that it did, but for its first hello."""
+        return steps.drive(self.workspace, "gen", self._argv(mode, seconds, extra, 0), seconds, {})
 
     def _profile(self):
         """Where the switch's CPU spends its time, by function, while the load goes on."""

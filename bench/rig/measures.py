@@ -46,7 +46,8 @@ def run_throughput(rig, workspace, system, setup):
     return _generator(rig, workspace, system, setup).throughput()
 
 
-def _loss_at(generator, rate, trial):
+def loss_at(generator, rate, trial):
+    """Part of the frames that did not arrive; 1 when the generator itself did not keep up."""
     # At high rates every eighth frame's number is read: all are counted.
     every = 1 if rate < 2e6 else 8
     said = generator.drive("paced", trial, "--rate", f"{rate:.0f}", "--read-every", every)
@@ -62,7 +63,7 @@ def run_latency(rig, workspace, system, setup):
 
     def search(tolerance):
         return search_rate(
-            lambda r: _loss_at(generator, r, rig.trial) <= tolerance, most, 1 / 64, retries=2)
+            lambda r: loss_at(generator, r, rig.trial) <= tolerance, most, 1 / 64, retries=2)
 
     rate = search(rig.tolerance)
     values = {"zero_loss_frames_per_s": rate, "open_loop_frames_per_s": most}

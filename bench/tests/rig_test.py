@@ -8,7 +8,7 @@ import unittest
 sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
-from rig import measures, numbers, parse, plots, report  # noqa: E402 (the path comes first)
+from rig import measures, numbers, parse, plots, report, soak  # noqa: E402 (the path comes first)
 from rig.setup import Setup  # noqa: E402
 from rig.traffic import Traffic  # noqa: E402
 
@@ -37,6 +37,37 @@ Port statistics ====================================
   Rx-pps:          100          Rx-bps:         1000
   Rx-pps:          250          Rx-bps:         1000
 """
+
+
+class Soak(unittest.TestCase):
+    def slice(self, **changed):
+        return soak.Slice(**{"system": "ringway", "offered": 100, "sent": 90, "received": 88, "missed": 10, "wrong": 0,
+                             "dropped": 2, "taken": 95, "given": 93, **changed})
+
+    def test_a_slice_is_accounted_for(self):
+        self.assertEqual(self.slice().problems(), [])
+        self.assertEqual(self.slice().lost, 12)
+        self.assertEqual(self.slice(system="limit", received=90, dropped=0).problems(), [])
+
+    def test_what_is_missing_is_said(self):
+        for changed in ({"missed": 9}, {"wrong": 1}, {"dropped": 1}, {"received": 89}, {"given": 94},
+                        {"system": "limit"}):
+            self.assertTrue(self.slice(**changed).problems(), changed)
+
+    def test_growth(self):
+        flat = [soak.Sample(1000 + i % 3, 20, 50) for i in range(9)]
+        self.assertEqual(soak.growth("p", flat), [])
+        for what, by in (("rss_kib", 2000), ("descriptors", 1), ("mappings", 1)):
+            grown = [soak.Sample(**{**s.__dict__, what: getattr(s, what) + (by if i > 6 else 0)})
+                     for i, s in enumerate(flat)]
+            # The last third's median, where one sample may be off.
+            if what == "rss_kib":
+                grown[6] = grown[7]
+            self.assertEqual(len(soak.growth("p", grown)), 1, what)
+
+    def test_own_process(self):
+        self.assertGreater(soak.sample("self").mappings, 5)
+        self.assertIsNone(soak.sample(0))
 
 
 class Numbers(unittest.TestCase):

@@ -52,13 +52,17 @@ class Ringway(System):
         )
         return json.loads(said)["socket"]
 
+    def stats(self):
+        """What the switch counted, as the API has it."""
+        return json.loads(self._command("stats", "--json"))
+
     def frames_from(self, index):
         """What the switch took from a port."""
         stats = json.loads(self._command("stats", f"p{index}", "--json"))
         return stats["ports"][0]["rx"]["frames"]
 
     def counters(self):
-        workers = json.loads(self._command("stats", "--json"))["switch"]["workers"]
+        workers = self.stats()["switch"]["workers"]
         return Counters(
             sum(w["busy_cycles"] for w in workers), sum(w["frames"] for w in workers)
         )
