@@ -110,7 +110,7 @@ static bool env_is_kept(const char *entry)
 		"LISTEN_FDNAMES=",
 		"NOTIFY_SOCKET=",
 		"WATCHDOG_",
-		WALLS_ENV "="};
+		(WALLS_ENV "=")};
 	for (size_t i = 0; i < sizeof(dropped) / sizeof(dropped[0]); i++)
 		if (strncmp(entry, dropped[i], strlen(dropped[i])) == 0)
 			return false;

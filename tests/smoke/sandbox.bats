@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# The walls around the switches that ringwayd starts, looked at from outside and tried from inside. No engine is needed.
+bats_require_minimum_version 1.5.0
+# shellcheck source=tests/smoke/common.bash
+. "$BATS_TEST_DIRNAME/common.bash"
+
+setup_file() {
+	[ "$(id -u)" = 0 ] || skip 'needs root: namespaces'
+	work=$(mktemp -d /run/ringway-smoke.XXXXXX)
+	id=s$$
+	run_dir=$work/run state_dir=$work/state driver=
+	export work id run_dir state_dir driver
+}
+
+teardown_file() {
+	rm -rf "${work:?}"
+}
+
+setup() {
+	ringwayd_start
+}
+
+teardown() {
+	ringwayd_stop
+}
+
+# Every process of a switch: the one that runs, and others that ringwayd has started.
+switches() {
+	{
+		switch_pid
+		pgrep -P "$(ringwayd_pid)" -x ringway-switch || true
+	} | sort -u
+}
+
+# field_of TASK NAME: of /proc's status.
+field_of() {
+	sed -n "s/^$2:[[:space:]]*//p" "$1/status"
+}
+
+# A switch that is still starting is not locked in yet.
+locked_in() {
+	local pid
+	for pid in $(switches); do
+		[ "$(field_of "/proc/$pid" Seccomp)" = 2 ] || return 1
+	done
+}
+
+@test "no thread of a switch has a capability, a way to one, or a call that is not filtered" {
+	local pid task set
+	poll locked_in
+	for pid in $(switches); do
+		for task in "/proc/$pid/task/"*; do
+			for set in CapInh CapPrm CapEff CapBnd CapAmb; do
+				[ "$(field_of "$task" $set)" = 0000000000000000 ]
+			done
+			[ "$(field_of "$task" NoNewPrivs)" = 1 ]
+			[ "$(field_of "$task" Seccomp)" = 2 ]
+			[ "$(field_of "$task" Uid | tr '\t' '\n' | grep -cx 0)" = 0 ]
+			[ "$(field_of "$task" Gid | tr '\t' '\n' | grep -cx 0)" = 0 ]
+			[ -z "$(field_of "$task" Groups | tr -d ' ')" ]
+		done
+	done
+}
+
+@test "a switch sees no file, no network and no process of the host" {
+	local pid kind
+	poll locked_in
+	for pid in $(switches); do
+		for kind in mnt net ipc uts; do
+			[ "$(readlink "/proc/$pid/ns/$kind")" != "$(readlink "/proc/self/ns/$kind")" ]
+		done
+		[ -z "$(ls -A "/proc/$pid/root/")" ]
+		[ -z "$(ls -A "/proc/$pid/cwd/")" ]
+		[ "$(wc -l <"/proc/$pid/mounts")" = 1 ]
+		grep -q '^none / tmpfs ro,' "/proc/$pid/mounts"
+		run ! touch "/proc/$pid/root/file"
+		# The head's two lines, and the loopback interface's, which has moved nothing.
+		[ "$(wc -l <"/proc/$pid/net/dev")" = 3 ]
+		[ "$(awk '/lo:/ { print $2 + $10 }' "/proc/$pid/net/dev")" = 0 ]
+		# Nothing that it was handed leads to a directory; no keeper is left.
+		[ -z "$(find "/proc/$pid/fd/" -type l -xtype d)" ]
+		[ -z "$(pgrep -P "$pid")" ]
+		# Not for other processes of its user.
+		[ "$(stat -c %u "/proc/$pid/mem")" = 0 ]
+	done
+}
+
+@test "its log says which walls stand" {
+	grep -q 'ringway-switch: info: locked in: user [1-9][0-9]*, no capability to be had, empty root, empty network, own IPC, own UTS, system calls filtered' \
+		"$work/ringwayd.log"
+	run ! grep -q 'locked in without' "$work/ringwayd.log"
+}
+
+@test "what is made to call as its own threads may goes on" {
+	[ "$(uname -m)" = x86_64 ] || skip 'the tool is made for x86-64'
+	local pid task
+	pid=$(switch_pid)
+	for task in "/proc/$pid/task/"*; do
+		[ "$("$build/tests/tools/inject" "${task##*/}" getpid)" = "returned $pid" ]
+	done
+	[ "$(switch_pid)" = "$pid" ]
+	switch_runs
+}
+
+# dies_of CALL [WORKER]: the running switch ends by SIGSYS when its first thread, or its worker, makes the call.
+dies_of() {
+	local pid task
+	pid=$(switch_pid)
+	task=$pid
+	[ -z "${2:-}" ] || task=$(grep -l "^Name:.*worker" "/proc/$pid/task/"*/status | head -n 1 | cut -d / -f 5)
+	[ "$("$build/tests/tools/inject" "$task" "$1")" = 'ended by 31' ]
+	poll is_gone "$pid"
+	ringwayd_stop
+	ringwayd_start
+}
+
+@test "a switch that is made to open, connect, execute or trace ends" {
+	[ "$(uname -m)" = x86_64 ] || skip 'the tool is made for x86-64'
+	local call
+	for call in openat socket execve ptrace; do
+		dies_of $call
+		dies_of $call worker
+	done
+}
+
+@test "a switch that is made to fork, signal, mount, map code or make a ring ends" {
+	[ "$(uname -m)" = x86_64 ] || skip 'the tool is made for x86-64'
+	local call
+	for call in fork clone kill mount unshare setuid mprotect prctl bpf io_uring_setup process_vm_readv memfd_create; do
+		dies_of $call
+	done
+}
+
+@test "namespaces that are not allowed: it starts, and says what is missing" {
+	local pid
+	ringwayd_stop
+	: >"$work/ringwayd.log"
+	# As in a container without CAP_SYS_ADMIN; SETPCAP is missing, too.
+	setsid setpriv --bounding-set -sys_admin,-setpcap --inh-caps -sys_admin,-setpcap \
+		"$build/src/daemon/ringwayd" --run-dir "$run_dir" --state-dir "$state_dir" --no-docker --no-kernel-ports \
+		>>"$work/ringwayd.log" 2>&1 </dev/null 3>&- &
+	echo $! >"$work/ringwayd.pid"
+	poll switch_runs
+	grep -q 'locked in without an empty root and an empty network: Operation not permitted; the filter' "$work/ringwayd.log"
+	pid=$(switch_pid)
+	[ "$(field_of "/proc/$pid" CapEff)" = 0000000000000000 ]
+	[ "$(field_of "/proc/$pid" Seccomp)" = 2 ]
+	[ "$(field_of "/proc/$pid" NoNewPrivs)" = 1 ]
+}
