@@ -175,9 +175,9 @@ static void serve(struct end *end)
 		return;
 	}
 	int r = vhost_conn_process(end->conn, &err);
-	if (r && r != -EPIPE)
+	if (r < 0 && r != -EPIPE)
 		(void)fprintf(stderr, "limit: %s: %s\n", end->path, err.msg);
-	if (r)
+	if (r < 0)
 		end_connection(end);
 }
 

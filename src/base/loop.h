@@ -17,7 +17,7 @@ struct loop *loop_new(void);
 // Frees the loop and every source still in it; descriptors stay their owners'.
 void loop_free(struct loop *loop);
 
-// Watches fd, level-triggered. The descriptor stays the caller's and must stay open until the
+// Watches fd, level-triggered unless events have EPOLLET. The descriptor stays the caller's and must stay open until the
 // source is removed. NULL with errno on failure.
 struct loop_source *loop_add_fd(
 	struct loop *loop,
@@ -27,7 +27,7 @@ struct loop_source *loop_add_fd(
 	void *arg
 );
 
-// Changes what is watched for. 0 or a negative errno.
+// Changes what is watched for; with EPOLLET what is ready comes once more. 0 or a negative errno.
 int loop_set_events(struct loop_source *source, uint32_t events);
 
 // A timer: first after `first_ms`, then every `every_ms` (0: once, and the source stays until it is

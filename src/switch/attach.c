@@ -110,15 +110,17 @@ static void on_hang_up(struct port *port)
 		attach_close(port->sw, port);
 }
 
+// Edge-triggered: what was seen does not come again, unless the events are set anew.
 static void on_ready(void *arg, uint32_t events)
 {
 	struct port *port = arg;
 	struct rwy_err err = {0};
+	uint32_t watched = vhost_conn_events(port->conn);
 
 	int r = vhost_conn_process(port->conn, &err);
-	if (r == 0)
+	if (r > 0 || (r == 0 && vhost_conn_events(port->conn) != watched))
 		r = loop_set_events(port->source, vhost_conn_events(port->conn));
-	if (r == 0)
+	if (r == 0 || r == -EAGAIN)
 		return;
 	if (r == -EPIPE)
 		on_hang_up(port);

@@ -11,10 +11,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/io_uring.h>
+#include <linux/sockios.h>
 #include <net/if.h>
 #include <seccomp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
@@ -139,6 +141,7 @@ static int add_rules(scmp_filter_ctx filter)
 		{SCMP_SYS(accept4),
 		 SCMP_A3(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)(SOCK_CLOEXEC | SOCK_NONBLOCK), 0)},
 		{SCMP_SYS(getsockopt), SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0)},
+		{SCMP_SYS(ioctl), SCMP_A1(SCMP_CMP_EQ, SIOCOUTQ, 0)},
 		// Rings that were made before and can do nothing but write. No new ring can be made.
 		{SCMP_SYS(io_uring_enter),
 		 SCMP_A3(SCMP_CMP_MASKED_EQ, ~(scmp_datum_t)IORING_ENTER_GETEVENTS, 0)},
@@ -160,6 +163,15 @@ static int add_rules(scmp_filter_ctx filter)
 	for (size_t i = 0; r == 0 && i < sizeof(conditionals) / sizeof(conditionals[0]); i++)
 		r = seccomp_rule_add_array(
 			filter, SCMP_ACT_ALLOW, conditionals[i].call, 1, &conditionals[i].only
+		);
+	if (r == 0) // Where in a connection's stream to look (vhost/channel.c).
+		r = seccomp_rule_add(
+			filter,
+			SCMP_ACT_ALLOW,
+			SCMP_SYS(setsockopt),
+			2,
+			SCMP_A1(SCMP_CMP_EQ, SOL_SOCKET, 0),
+			SCMP_A2(SCMP_CMP_EQ, SO_PEEK_OFF, 0)
 		);
 	return r;
 }

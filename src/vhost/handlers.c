@@ -9,14 +9,8 @@
 #include "vhost/offer.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
-#include <sys/stat.h>
-
-#define PROTOCOL_OFFERED                                                       \
-	(PROTOCOL_MQ | PROTOCOL_RARP | PROTOCOL_REPLY_ACK | PROTOCOL_NET_MTU | \
-	 PROTOCOL_RESET_DEVICE | PROTOCOL_CONFIGURE_MEM_SLOTS)
 
 // IPv4's least MTU (virtio 1.1, 5.1.4.1: 68 to 65535).
 #define MTU_MIN 68
@@ -85,11 +79,11 @@ int handle_set_owner(struct vhost_conn *conn, struct message *msg, struct rwy_er
 	return 0;
 }
 
-static void stop_queue(struct queue *queue)
+static void stop_queue(struct vhost_conn *conn, struct queue *queue)
 {
 	queue->pub.started = false;
 	queue->has_place = false;
-	fd_close(&queue->pub.kick_fd);
+	conn_close_kept(conn, &queue->pub.kick_fd, &queue->kick_id);
 }
 
 // "It is recommended that back-ends either ignore this message, or use it to disable all rings."
@@ -100,7 +94,7 @@ int handle_reset_owner(struct vhost_conn *conn, struct message *msg, struct rwy_
 		if (conn->features & VHOST_FEATURE_PROTOCOL_FEATURES)
 			conn->queue[i].order = QUEUE_ORDER_DISABLE;
 		else
-			stop_queue(&conn->queue[i]);
+			stop_queue(conn, &conn->queue[i]);
 	}
 	return 0;
 }
@@ -109,8 +103,13 @@ int handle_reset_owner(struct vhost_conn *conn, struct message *msg, struct rwy_
 // so what belongs to it stays: protocol features, and memory, whose regions QEMU does not add again.
 int handle_reset_device(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
-	for (unsigned int i = 0; i < conn->queue_count; i++)
-		queue_fini(&conn->queue[i]);
+	for (unsigned int i = 0; i < conn->queue_count; i++) {
+		struct queue *queue = &conn->queue[i];
+		conn_close_kept(conn, &queue->pub.kick_fd, &queue->kick_id);
+		conn_close_kept(conn, &queue->pub.call_fd, &queue->call_id);
+		conn_close_kept(conn, &queue->pub.err_fd, &queue->err_id);
+		queue_fini(queue);
+	}
 	conn->features = 0;
 	conn->has_features = false;
 	return 0;
@@ -153,20 +152,19 @@ int handle_set_mem_table(struct vhost_conn *conn, struct message *msg, struct rw
 		return err_set(
 			err, -EPROTO, "%u regions in a payload of %u bytes", count, msg->header.size
 		);
-	if (msg->fd_count != count)
-		return err_set(
-			err, -EPROTO, "%u regions with %zu descriptors", count, msg->fd_count
-		);
 	struct memory *memory = memory_new(&conn->memory_lost);
 	if (!memory)
 		return err_set(err, -ENOMEM, "out of memory");
 	for (uint32_t i = 0; i < count; i++) {
-		int r = memory_add(memory, &regions->region[i], msg->fds[i], err);
+		int r = memory_add(memory, &regions->region[i], msg->fds[i], msg->ids[i], err);
 		if (r) {
 			memory_free(memory);
 			return r;
 		}
+		msg->fds[i] = -1; // Taken.
 	}
+	for (uint32_t i = 0; conn->memory && i < conn->memory->mem.count; i++)
+		conn_note_dropped(conn, conn->memory->mapping[i].id);
 	memory_free(conn->memory);
 	conn->memory = memory;
 	return 0;
@@ -186,14 +184,24 @@ int handle_add_mem_reg(struct vhost_conn *conn, struct message *msg, struct rwy_
 		return err_set(err, -ENOMEM, "out of memory");
 	if (memory_add_again(conn->memory, &msg->body.slot.region, msg->fds[0]))
 		return 0;
-	return memory_add(conn->memory, &msg->body.slot.region, msg->fds[0], err);
+	int r = memory_add(conn->memory, &msg->body.slot.region, msg->fds[0], msg->ids[0], err);
+	if (r)
+		return r;
+	msg->fds[0] = -1; // Taken.
+	return 0;
 }
 
 int handle_rem_mem_reg(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
 	if (!conn->memory)
 		return err_set(err, -ENOENT, "there is no memory");
-	return memory_remove(conn->memory, &msg->body.slot.region, err);
+	uint32_t id = 0;
+	int r = memory_remove(conn->memory, &msg->body.slot.region, &id, err);
+	if (r)
+		return r;
+	if (id)
+		conn_note_dropped(conn, id);
+	return 0;
 }
 
 // Judged before anything changes. Before the ring's form is known, whatever any form allows may come; it is judged
@@ -247,48 +255,41 @@ int handle_get_vring_base(struct vhost_conn *conn, struct message *msg, struct r
 {
 	struct queue *queue = state_queue(conn, msg);
 
-	stop_queue(queue);
+	stop_queue(conn, queue);
 	msg->body.state.num = queue_base(queue, conn->features);
 	return 0;
 }
 
-// The payload of SET_VRING_KICK, _CALL and _ERR: the NOFD bit and a descriptor exclude each other.
-// An eventfd is an anonymous inode, which has no type; the file system of anything else is not
-// asked (statx takes what is cached). Without one *slot is -1.
-static int replace_eventfd(struct message *msg, int *slot, struct rwy_err *err)
+// The payload of SET_VRING_KICK, _CALL and _ERR: the NOFD bit and a descriptor exclude each other. Without one
+// *slot is -1.
+static int replace_eventfd(
+	struct vhost_conn *conn,
+	struct message *msg,
+	int *slot,
+	uint32_t *slot_id,
+	struct rwy_err *err
+)
 {
 	bool none = msg->body.u64 & MESSAGE_RING_NOFD;
 	uint64_t unknown = msg->body.u64 & ~(MESSAGE_RING_MASK | MESSAGE_RING_NOFD);
-	struct statx stat;
 
-	if (unknown || none != !msg->fd_count)
-		return err_set(
-			err,
-			-EPROTO,
-			"payload 0x%" PRIx64 " with %zu descriptors",
-			msg->body.u64,
-			msg->fd_count
-		);
-	if (none) {
-		fd_close(slot);
-		return 0;
+	if (unknown)
+		return err_set(err, -EPROTO, "payload 0x%" PRIx64, msg->body.u64);
+	int r = none ? 0 : queue_check_eventfd(msg->fds[0], err);
+	if (r)
+		return r;
+	conn_close_kept(conn, slot, slot_id);
+	if (!none) {
+		*slot = fd_take(&msg->fds[0]);
+		*slot_id = msg->ids[0];
 	}
-	int flags = fcntl(msg->fds[0], F_GETFL);
-	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR ||
-	    statx(msg->fds[0], "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stat) ||
-	    stat.stx_mode & S_IFMT)
-		return err_set(err, -EPROTO, "the descriptor is not an eventfd");
-	if (fcntl(msg->fds[0], F_SETFL, flags | O_NONBLOCK))
-		return err_set(err, -errno, "cannot prepare an eventfd: %s", strerror(errno));
-	fd_close(slot);
-	*slot = fd_take(&msg->fds[0]);
 	return 0;
 }
 
 int handle_set_vring_kick(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
 	struct queue *queue = fd_queue(conn, msg);
-	int r = replace_eventfd(msg, &queue->pub.kick_fd, err);
+	int r = replace_eventfd(conn, msg, &queue->pub.kick_fd, &queue->kick_id, err);
 	if (r)
 		return r;
 	queue->pub.started = true;
@@ -297,12 +298,14 @@ int handle_set_vring_kick(struct vhost_conn *conn, struct message *msg, struct r
 
 int handle_set_vring_call(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
-	return replace_eventfd(msg, &fd_queue(conn, msg)->pub.call_fd, err);
+	struct queue *queue = fd_queue(conn, msg);
+	return replace_eventfd(conn, msg, &queue->pub.call_fd, &queue->call_id, err);
 }
 
 int handle_set_vring_err(struct vhost_conn *conn, struct message *msg, struct rwy_err *err)
 {
-	return replace_eventfd(msg, &fd_queue(conn, msg)->pub.err_fd, err);
+	struct queue *queue = fd_queue(conn, msg);
+	return replace_eventfd(conn, msg, &queue->pub.err_fd, &queue->err_id, err);
 }
 
 // Legal only with protocol features; old virtio-user sends it without, so it is obeyed always.

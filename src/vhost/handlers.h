@@ -5,6 +5,11 @@
 
 #include "vhost/table.h"
 
+// Protocol features that a front end may accept.
+#define PROTOCOL_OFFERED                                                       \
+	(PROTOCOL_MQ | PROTOCOL_RARP | PROTOCOL_REPLY_ACK | PROTOCOL_NET_MTU | \
+	 PROTOCOL_RESET_DEVICE | PROTOCOL_CONFIGURE_MEM_SLOTS)
+
 rule_handler handle_get_features;
 rule_handler handle_set_features;
 rule_handler handle_set_owner;

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Judges and maps memory regions (vhost-user, "Memory region description"). Owns the mappings; the
-// descriptors stay the messages'. Control thread.
+// Judges and maps memory regions (vhost-user, "Memory region description"). Owns the mappings and their
+// descriptors. Control thread.
 #include "vhost/memory.h"
 
+#include "base/cleanup.h"
 #include "vhost/guard.h"
 
 #include <errno.h>
@@ -23,10 +24,11 @@ struct memory *memory_new(atomic_bool *lost)
 	return memory;
 }
 
-static void unmap(const struct memory_mapping *mapping)
+static void unmap(struct memory_mapping *mapping)
 {
 	guard_remove(mapping->guard);
 	(void)munmap(mapping->addr, mapping->size); // Cannot fail for a mapping of ours.
+	fd_close(&mapping->fd);
 }
 
 void memory_free(struct memory *memory)
@@ -91,12 +93,19 @@ static int look_at_file(int fd, struct statx *ret_stat)
 	);
 }
 
+static bool is_file(const struct statx *stat, uint64_t inode, const uint32_t device[2])
+{
+	return stat->stx_ino == inode && stat->stx_dev_major == device[0] &&
+		stat->stx_dev_minor == device[1];
+}
+
 // Only files that live in memory: on any other a page fault may wait for whoever serves the file, and
 // stop a worker. Never asks the file system itself, for the same reason: seals exist exactly on
-// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached.
+// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached. `saved`: see memory_restore(); NULL for a new region.
 static int check_file(
 	int fd,
 	const struct message_region *region,
+	const struct vhost_state_region *saved,
 	struct statx *ret_stat,
 	struct rwy_err *err
 )
@@ -111,7 +120,11 @@ static int check_file(
 		return err_set(err, -errno, "cannot look at a region's file: %s", strerror(errno));
 	if (!S_ISREG(ret_stat->stx_mode))
 		return err_set(err, -EINVAL, "memory region's descriptor is not a file");
-	if (region->offset + region->size > ret_stat->stx_size)
+	if (saved && !is_file(ret_stat, saved->inode, saved->device))
+		return err_set(
+			err, -EPROTO, "memory region at 0x%" PRIx64 " is another file", region->gpa
+		);
+	if (!saved && region->offset + region->size > ret_stat->stx_size)
 		return err_set(
 			err,
 			-EINVAL,
@@ -125,6 +138,7 @@ static int check_file(
 static int map_region(
 	const struct memory *memory,
 	const struct message_region *region,
+	const struct vhost_state_region *saved,
 	int fd,
 	struct memory_mapping *ret_mapping,
 	uint8_t **ret_host,
@@ -133,7 +147,7 @@ static int map_region(
 {
 	struct statx stat = {0};
 	size_t page = (size_t)sysconf(_SC_PAGESIZE);
-	int r = check_file(fd, region, &stat, err);
+	int r = check_file(fd, region, saved, &stat, err);
 	if (r)
 		return r;
 	// Huge pages: the file's block is its page.
@@ -144,7 +158,12 @@ static int map_region(
 	int flags = MAP_SHARED | MAP_NORESERVE;
 	uint8_t *addr = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, fd, (off_t)start);
 	if (addr == MAP_FAILED)
-		return err_set(err, -errno, "cannot map a memory region: %s", strerror(errno));
+		return err_set(
+			err,
+			errno == EAGAIN ? -ENOMEM : -errno,
+			"cannot map a memory region: %s",
+			strerror(errno)
+		);
 	int guard = guard_add(addr, size, memory->lost);
 	if (guard < 0) {
 		(void)munmap(addr, size); // Cannot fail for a mapping of ours.
@@ -155,10 +174,10 @@ static int map_region(
 		.addr = addr,
 		.size = size,
 		.guard = guard,
-		.additions = 1,
 		.offset = region->offset,
 		.inode = stat.stx_ino,
 		.device = {stat.stx_dev_major, stat.stx_dev_minor},
+		.fd = fd,
 	};
 	*ret_host = addr + (region->offset - start);
 	return 0;
@@ -191,10 +210,12 @@ static void move_regions(struct memory *memory, uint32_t at, int by)
 	memory->mem.count = by < 0 ? memory->mem.count - 1 : memory->mem.count + 1;
 }
 
-int memory_add(
+static int add_region(
 	struct memory *memory,
 	const struct message_region *region,
+	const struct vhost_state_region *saved,
 	int fd,
+	struct memory_mapping **ret_mapping,
 	struct rwy_err *err
 )
 {
@@ -205,7 +226,7 @@ int memory_add(
 	int r = check_region(memory, region, err);
 	if (r)
 		return r;
-	r = map_region(memory, region, fd, &mapping, &host, err);
+	r = map_region(memory, region, saved, fd, &mapping, &host, err);
 	if (r)
 		return r;
 	while (at < memory->mem.count && memory->mem.region[at].gpa < region->gpa)
@@ -215,7 +236,69 @@ int memory_add(
 	){.gpa = region->gpa, .size = region->size, .user = region->user, .host = host};
 	memory->mapping[at] = mapping;
 	memory->size += region->size;
+	*ret_mapping = &memory->mapping[at];
 	return 0;
+}
+
+int memory_add(
+	struct memory *memory,
+	const struct message_region *region,
+	int fd,
+	uint32_t id,
+	struct rwy_err *err
+)
+{
+	struct memory_mapping *mapping;
+	int r = add_region(memory, region, NULL, fd, &mapping, err);
+
+	if (r)
+		return r;
+	mapping->additions = 1;
+	mapping->id = id;
+	return 0;
+}
+
+int memory_restore(
+	struct memory *memory,
+	const struct vhost_state_region *saved,
+	int fd,
+	struct rwy_err *err
+)
+{
+	const struct message_region region = {
+		.gpa = saved->gpa,
+		.size = saved->size,
+		.user = saved->user,
+		.offset = saved->offset,
+	};
+	struct memory_mapping *mapping;
+
+	if (!saved->additions)
+		return err_set(err, -EPROTO, "memory region at 0x%" PRIx64 " is none", saved->gpa);
+	int r = add_region(memory, &region, saved, fd, &mapping, err);
+	if (r)
+		return r;
+	mapping->additions = saved->additions;
+	mapping->id = saved->id;
+	return 0;
+}
+
+void memory_save(const struct memory *memory, struct vhost_state_region *ret_saved)
+{
+	for (uint32_t i = 0; i < memory->mem.count; i++) {
+		const struct vring_region *region = &memory->mem.region[i];
+		const struct memory_mapping *mapping = &memory->mapping[i];
+		ret_saved[i] = (struct vhost_state_region){
+			.gpa = region->gpa,
+			.size = region->size,
+			.user = region->user,
+			.offset = mapping->offset,
+			.inode = mapping->inode,
+			.device = {mapping->device[0], mapping->device[1]},
+			.additions = mapping->additions,
+			.id = mapping->id,
+		};
+	}
 }
 
 bool memory_add_again(struct memory *memory, const struct message_region *region, int fd)
@@ -226,22 +309,28 @@ bool memory_add_again(struct memory *memory, const struct message_region *region
 
 	if (i == memory->mem.count || mapping->additions == UINT32_MAX)
 		return false;
-	if (look_at_file(fd, &stat) || stat.stx_ino != mapping->inode ||
-	    stat.stx_dev_major != mapping->device[0] || stat.stx_dev_minor != mapping->device[1] ||
+	if (look_at_file(fd, &stat) || !is_file(&stat, mapping->inode, mapping->device) ||
 	    region->offset != mapping->offset)
 		return false;
 	mapping->additions++;
 	return true;
 }
 
-int memory_remove(struct memory *memory, const struct message_region *region, struct rwy_err *err)
+int memory_remove(
+	struct memory *memory,
+	const struct message_region *region,
+	uint32_t *ret_id,
+	struct rwy_err *err
+)
 {
 	uint32_t i = find_region(memory, region);
 
 	if (i == memory->mem.count)
 		return err_set(err, -ENOENT, "no memory region at 0x%" PRIx64, region->gpa);
+	*ret_id = 0;
 	if (--memory->mapping[i].additions > 0)
 		return 0;
+	*ret_id = memory->mapping[i].id;
 	memory->size -= memory->mem.region[i].size;
 	unmap(&memory->mapping[i]);
 	move_regions(memory, i, -1);

@@ -116,10 +116,13 @@ static_assert(sizeof(struct message_ring_state) == 8, "vring state description")
 static_assert(sizeof(struct message_ring_addr) == 40, "vring address description");
 static_assert(offsetof(struct message_ring_addr, avail) == 24, "vring address description");
 
+#define MESSAGE_SIZE_MAX (sizeof(struct message_header) + sizeof(union message_body))
+
 // A whole message with its descriptors. A reply is made in place: the handler leaves it in body.
 struct message {
 	struct message_header header;
 	union message_body body;
 	size_t fd_count;
-	int fds[MESSAGE_FDS_MAX]; // Owned; -1 where a handler took one.
+	int fds[MESSAGE_FDS_MAX];      // Owned; -1 where a handler took one.
+	uint32_t ids[MESSAGE_FDS_MAX]; // Their numbers (struct vhost_kept).
 };

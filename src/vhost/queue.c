@@ -6,8 +6,10 @@
 #include "base/cleanup.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <string.h>
+#include <sys/stat.h>
 
 // Half a packed ring's place (vring_config's base).
 #define PLACE_INDEX_MASK 0x7fffu
@@ -22,10 +24,11 @@ struct area {
 	void *host;
 };
 
-void queue_init(struct queue *queue, bool transmit)
+void queue_init(struct queue *queue, bool transmit, struct vring_place *place)
 {
 	memset(queue, 0, sizeof(*queue));
 	queue->transmit = transmit;
+	queue->place = place;
 	queue->pub.kick_fd = -1;
 	queue->pub.call_fd = -1;
 	queue->pub.err_fd = -1;
@@ -36,7 +39,7 @@ void queue_fini(struct queue *queue)
 	fd_close(&queue->pub.kick_fd);
 	fd_close(&queue->pub.call_fd);
 	fd_close(&queue->pub.err_fd);
-	queue_init(queue, queue->transmit);
+	queue_init(queue, queue->transmit, queue->place);
 }
 
 void queue_suspend(struct queue *queue)
@@ -88,6 +91,22 @@ uint32_t queue_base(const struct queue *queue, uint64_t features)
 	if (queue->has_base || !(features & VHOST_FEATURE_RING_PACKED))
 		return queue->base;
 	return PLACE_WRAP | PLACE_WRAP << 16;
+}
+
+// An eventfd is an anonymous inode, which has no type; the file system of anything else is not
+// asked (statx takes what is cached).
+int queue_check_eventfd(int fd, struct rwy_err *err)
+{
+	struct statx stat;
+	int flags = fcntl(fd, F_GETFL);
+
+	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR ||
+	    statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC, STATX_TYPE, &stat) ||
+	    stat.stx_mode & S_IFMT)
+		return err_set(err, -EPROTO, "the descriptor is not an eventfd");
+	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK))
+		return err_set(err, -errno, "cannot prepare an eventfd: %s", strerror(errno));
+	return 0;
 }
 
 static int find_area(const struct memory *memory, struct area *area, struct rwy_err *err)
@@ -181,13 +200,27 @@ static struct vring_config make_config(const struct queue *queue, uint64_t featu
 		.event_idx = features & VHOST_FEATURE_RING_EVENT_IDX,
 		.in_order = features & VHOST_FEATURE_IN_ORDER,
 		.offloads = queue->transmit && features & VHOST_FEATURES_HOST,
+		.place = queue->place,
 	};
+}
+
+// A split ring that another process goes on with is found where its used index says (virtio 1.1, 2.6.8: the second
+// 16-bit word). A front end that says that its ring stands elsewhere must find that there before anything else: after the
+// first frame it would anyway.
+static void show_place(const struct vring *ring, const struct vring_areas *areas)
+{
+	uint16_t *used = (uint16_t *)areas->used + 1;
+	uint16_t base = (uint16_t)vring_base(ring);
+
+	if (__atomic_load_n(used, __ATOMIC_RELAXED) != base)
+		__atomic_store_n(used, base, __ATOMIC_RELEASE);
 }
 
 int queue_update(
 	struct queue *queue,
 	const struct memory *memory,
 	uint64_t features,
+	bool recover,
 	struct rwy_err *err
 )
 {
@@ -195,6 +228,7 @@ int queue_update(
 	struct vring_config config = make_config(queue, features);
 	struct vring_areas areas;
 
+	config.recover = recover;
 	int r = queue_check(queue, features, err);
 	if (!r)
 		r = find_areas(queue, memory, &config, &areas, err);
@@ -203,9 +237,65 @@ int queue_update(
 	r = vring_init(&pub->ring, &areas, &config, &memory->mem);
 	if (r)
 		return err_set(err, r, "ring of %u entries: %s", queue->size, strerror(-r));
-	if (!queue->has_place && queue->base == 0)
+	if (!recover && !queue->has_place && queue->base == 0)
 		vring_adopt_used(&pub->ring);
+	if (queue->place && !config.packed)
+		show_place(&pub->ring, &areas);
 	queue->has_place = true;
 	pub->live = true;
+	return 0;
+}
+
+void queue_save(const struct queue *queue, struct vhost_state_queue *ret_saved)
+{
+	const struct vhost_queue *pub = &queue->pub;
+
+	*ret_saved = (struct vhost_state_queue){
+		.desc = queue->desc,
+		.avail = queue->avail,
+		.used = queue->used,
+		.size = queue->size,
+		.base = queue->base,
+		.kick_id = queue->kick_id,
+		.call_id = queue->call_id,
+		.err_id = queue->err_id,
+		.order = (uint8_t)queue->order,
+		.started = pub->started,
+		.live = pub->live,
+		.has_base = queue->has_base,
+		.has_place = queue->has_place,
+		.has_addr = queue->has_addr,
+	};
+}
+
+// What queue_save() left is sound in this: the process that left it may have broken it before it ended.
+int queue_restore(
+	struct queue *queue,
+	const struct vhost_state_queue *saved,
+	uint64_t features,
+	bool has_features,
+	struct rwy_err *err
+)
+{
+	uint8_t flags =
+		saved->started | saved->live | saved->has_base | saved->has_place | saved->has_addr;
+	bool packed = !has_features || features & VHOST_FEATURE_RING_PACKED;
+
+	if (flags > 1 || saved->order >= QUEUE_ORDER_COUNT)
+		return err_set(err, -EPROTO, "flags that no ring has");
+	int r = saved->size ? queue_check_size(saved->size, packed, err) : 0;
+	if (r)
+		return r;
+	queue->size = saved->size;
+	queue->base = saved->base;
+	queue->has_base = saved->has_base;
+	queue->has_place = saved->has_place;
+	queue->has_addr = saved->has_addr;
+	queue->order = (enum queue_order)saved->order;
+	queue->desc = saved->desc;
+	queue->avail = saved->avail;
+	queue->used = saved->used;
+	queue->pub.started = saved->started;
+	queue->recover = saved->live;
 	return 0;
 }

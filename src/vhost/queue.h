@@ -5,6 +5,7 @@
 
 #include "base/err.h"
 #include "vhost/memory.h"
+#include "vhost/state.h"
 #include "vhost/vhost.h"
 
 #include <stdbool.h>
@@ -25,13 +26,20 @@ struct queue {
 	bool has_base; // It was told, or it ran before.
 	bool has_place; // It ran before, so base is where it stood and not only what the front end believes.
 	bool has_addr;
+	bool recover; // It was live in another process, and goes live with vhost_conn_go().
 	enum queue_order order;
 	uint64_t desc; // User addresses.
 	uint64_t avail;
 	uint64_t used;
+	uint32_t kick_id; // Numbers of pub's descriptors (struct vhost_kept); 0: none.
+	uint32_t call_id;
+	uint32_t err_id;
+	// Where a packed ring's place outlives the process, and a split one's memory is to show it; NULL: nothing does.
+	struct vring_place *place;
 };
 
-void queue_init(struct queue *queue, bool transmit);
+// `place` must outlive the queue.
+void queue_init(struct queue *queue, bool transmit, struct vring_place *place);
 // Closes its descriptors. The queue is as after queue_init() then.
 void queue_fini(struct queue *queue);
 
@@ -49,11 +57,27 @@ uint32_t queue_base(const struct queue *queue, uint64_t features);
 // was told. `features` are the negotiated ones; memory may be NULL.
 bool queue_is_due(struct queue *queue, const struct memory *memory, uint64_t features);
 
-// Makes a queue that is due, and suspended, live. -EPROTO for a size or a place that a ring of its form cannot have;
+// Checks that fd is an eventfd, and makes it non-blocking. 0, -EPROTO, or what fcntl() says.
+int queue_check_eventfd(int fd, struct rwy_err *err);
+
+// Makes a queue that is due, and suspended, live. `recover`: it was live in another process, and goes on where that one
+// left it. -EPROTO for a size or a place that a ring of its form cannot have;
 // -EINVAL when its areas lie outside of memory, overlap or are misaligned.
 int queue_update(
 	struct queue *queue,
 	const struct memory *memory,
 	uint64_t features,
+	bool recover,
+	struct rwy_err *err
+);
+
+// What the next process needs of the queue, but for its descriptors.
+void queue_save(const struct queue *queue, struct vhost_state_queue *ret_saved);
+// Takes that up, all but the descriptors; the queue is not live. -EPROTO: no queue was ever like that.
+int queue_restore(
+	struct queue *queue,
+	const struct vhost_state_queue *saved,
+	uint64_t features,
+	bool has_features,
 	struct rwy_err *err
 );

@@ -8,7 +8,6 @@
 #include <errno.h>
 
 #define SIZE(n) .size_min = (n), .size_max = (n)
-#define FDS(least, most) .fds_min = (least), .fds_max = (most)
 
 #define SIZE_U64 ((uint16_t)sizeof(uint64_t))
 #define SIZE_STATE ((uint16_t)sizeof(struct message_ring_state))
@@ -31,7 +30,7 @@ static const struct rule rules[MESSAGE_REQUEST_COUNT] = {
 		.name = "SET_MEM_TABLE", .handle = handle_set_mem_table,
 		.size_min = offsetof(struct message_regions, region),
 		.size_max = sizeof(struct message_regions),
-		FDS(1, MESSAGE_REGIONS_MAX), .scope = SCOPE_RINGS,
+		.fds = RULE_FDS_REGIONS, .scope = SCOPE_RINGS,
 	},
 	[MESSAGE_SET_VRING_NUM] = {
 		.name = "SET_VRING_NUM", .handle = handle_set_vring_num, SIZE(SIZE_STATE),
@@ -50,16 +49,16 @@ static const struct rule rules[MESSAGE_REQUEST_COUNT] = {
 		.reply_size = SIZE_STATE, .scope = SCOPE_RING,
 	},
 	[MESSAGE_SET_VRING_KICK] = {
-		.name = "SET_VRING_KICK", .handle = handle_set_vring_kick, SIZE(SIZE_U64), FDS(0, 1),
-		.scope = SCOPE_RING_FD,
+		.name = "SET_VRING_KICK", .handle = handle_set_vring_kick, SIZE(SIZE_U64),
+		.fds = RULE_FDS_RING, .scope = SCOPE_RING_FD,
 	},
 	[MESSAGE_SET_VRING_CALL] = {
-		.name = "SET_VRING_CALL", .handle = handle_set_vring_call, SIZE(SIZE_U64), FDS(0, 1),
-		.scope = SCOPE_RING_FD,
+		.name = "SET_VRING_CALL", .handle = handle_set_vring_call, SIZE(SIZE_U64),
+		.fds = RULE_FDS_RING, .scope = SCOPE_RING_FD,
 	},
 	[MESSAGE_SET_VRING_ERR] = {
-		.name = "SET_VRING_ERR", .handle = handle_set_vring_err, SIZE(SIZE_U64), FDS(0, 1),
-		.scope = SCOPE_RING_FD,
+		.name = "SET_VRING_ERR", .handle = handle_set_vring_err, SIZE(SIZE_U64),
+		.fds = RULE_FDS_RING, .scope = SCOPE_RING_FD,
 	},
 	[MESSAGE_GET_PROTOCOL_FEATURES] = {
 		.name = "GET_PROTOCOL_FEATURES", .handle = handle_get_protocol_features,
@@ -95,14 +94,14 @@ static const struct rule rules[MESSAGE_REQUEST_COUNT] = {
 	},
 	[MESSAGE_ADD_MEM_REG] = {
 		.name = "ADD_MEM_REG", .handle = handle_add_mem_reg,
-		SIZE(sizeof(struct message_slot)), FDS(1, 1), .scope = SCOPE_RINGS,
+		SIZE(sizeof(struct message_slot)), .fds = RULE_FDS_ONE, .scope = SCOPE_RINGS,
 		.protocol_feature = PROTOCOL_CONFIGURE_MEM_SLOTS, .recoverable = true,
 	},
 	// "For compatibility with existing incorrect implementations, the back-end MAY accept messages
 	// with one file descriptor": some front ends (QEMU up to 5.2) send it.
 	[MESSAGE_REM_MEM_REG] = {
 		.name = "REM_MEM_REG", .handle = handle_rem_mem_reg,
-		SIZE(sizeof(struct message_slot)), FDS(0, 1), .scope = SCOPE_RINGS,
+		SIZE(sizeof(struct message_slot)), .fds_spare = 1, .scope = SCOPE_RINGS,
 		.protocol_feature = PROTOCOL_CONFIGURE_MEM_SLOTS, .recoverable = true,
 	},
 };
@@ -129,4 +128,19 @@ int table_check_header(const struct message_header *header, struct rwy_err *err)
 			err, -EPROTO, "%s with a payload of %u bytes", rule->name, header->size
 		);
 	return 0;
+}
+
+uint32_t table_fds_due(const struct rule *rule, const struct message *msg)
+{
+	switch (rule->fds) {
+	case RULE_FDS_ONE:
+		return 1;
+	case RULE_FDS_RING:
+		return msg->body.u64 & MESSAGE_RING_NOFD ? 0 : 1;
+	case RULE_FDS_REGIONS:
+		return msg->body.regions.count < MESSAGE_REGIONS_MAX ? msg->body.regions.count
+								     : MESSAGE_REGIONS_MAX;
+	default:
+		return 0;
+	}
 }

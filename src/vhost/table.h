@@ -20,6 +20,15 @@ enum rule_scope {
 	SCOPE_COUNT
 };
 
+// How many descriptors a message brings.
+enum rule_fds {
+	RULE_FDS_NONE,
+	RULE_FDS_ONE,
+	RULE_FDS_RING,	  // One, unless its payload has the NOFD bit.
+	RULE_FDS_REGIONS, // One for each region of its table.
+	RULE_FDS_COUNT
+};
+
 // 0, or a negative errno with err. Takes the descriptors that it keeps (fd_take()); leaves the reply,
 // if the rule has one, in msg->body. A failing handler has changed nothing.
 typedef int rule_handler(struct vhost_conn *conn, struct message *msg, struct rwy_err *err);
@@ -31,8 +40,8 @@ struct rule {
 	uint16_t size_min;	   // Of the payload.
 	uint16_t size_max;
 	uint16_t reply_size; // 0: no reply but REPLY_ACK's.
-	uint8_t fds_min;
-	uint8_t fds_max;
+	uint8_t fds_spare;   // So many more may come, which nobody looks at.
+	enum rule_fds fds;
 	enum rule_scope scope;
 	bool recoverable; // A failure that REPLY_ACK reports does not end the connection.
 };
@@ -42,3 +51,6 @@ const struct rule *table_find(uint32_t request);
 
 // "Header": version, flags, a known request and a payload within its rule's bounds. 0 or -EPROTO.
 int table_check_header(const struct message_header *header, struct rwy_err *err);
+
+// How many descriptors a message of this rule has to bring, MESSAGE_FDS_MAX at most.
+uint32_t table_fds_due(const struct rule *rule, const struct message *msg);

@@ -111,11 +111,11 @@ static int work(struct vhost_conn *conn)
 	if (quiesced)
 		abort();
 	// A failure says what and why, on one line.
-	if (r && (err.code != r || !err.msg[0] || strchr(err.msg, '\n')))
+	if (r < 0 && (err.code != r || !err.msg[0] || strchr(err.msg, '\n')))
 		abort();
-	if (!r)
+	if (r >= 0)
 		use_rings(conn);
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static void drain(int sock)

@@ -217,8 +217,8 @@ static void test_refuses_malformed_tables(void **state)
 		{9, 8, 8, "9 memory regions"},
 		{UINT32_MAX, 8, 8, "4294967295 memory regions"},
 		{2, 1, 2, "2 regions in a payload of 40 bytes"},
-		{2, 2, 1, "2 regions with 1 descriptors"},
-		{1, 1, 2, "1 regions with 2 descriptors"},
+		{2, 2, 1, "comes with 1 descriptors"},
+		{1, 1, 2, "comes with 2 descriptors"},
 		{1, 1, 0, "comes with 0 descriptors"},
 		{8, 8, 9, "more than 8 descriptors"},
 	};

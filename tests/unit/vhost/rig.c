@@ -71,10 +71,12 @@ static const struct vhost_conn_ops ops = {
 
 int rig_pump(struct rig *rig)
 {
-	// Eight messages a call; no test has more than a few hundred under way.
-	for (int i = 0; i < 100 && rig->conn && !rig->result; i++) {
-		rig->result = vhost_conn_process(rig->conn, &rig->err);
+	int r = 1;
+
+	while (r > 0 && rig->conn && !rig->result) {
+		r = vhost_conn_process(rig->conn, &rig->err);
 		assert_false(rig->quiesced);
+		rig->result = r < 0 && r != -EAGAIN ? r : 0;
 	}
 	return rig->result;
 }

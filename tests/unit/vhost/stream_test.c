@@ -121,10 +121,10 @@ static void test_refuses_descriptors(void **state)
 		{MESSAGE_GET_FEATURES, MESSAGE_VERSION, 0},
 		{MESSAGE_SET_OWNER, MESSAGE_VERSION, 0},
 		{MESSAGE_SET_FEATURES, MESSAGE_VERSION, 8},
-		{MESSAGE_SET_VRING_NUM, MESSAGE_VERSION, 8},
+		{MESSAGE_SET_VRING_BASE, MESSAGE_VERSION, 8},
 		{MESSAGE_SET_VRING_KICK, MESSAGE_VERSION, 8},
 		{MESSAGE_ADD_MEM_REG, MESSAGE_VERSION, 40},
-		{MESSAGE_REM_MEM_REG, MESSAGE_VERSION, 40},
+		{MESSAGE_RESET_OWNER, MESSAGE_VERSION, 0},
 	};
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
@@ -159,7 +159,7 @@ static void test_replies_that_nobody_reads(void **state)
 		ssize_t r =
 			fdmsg_send(rig.front->fd, &header, sizeof(header), NULL, 0, MSG_DONTWAIT);
 		assert_int_equal(rig_pump(&rig), 0);
-		if (r == -EAGAIN && vhost_conn_events(rig.conn) == EPOLLOUT)
+		if (r == -EAGAIN && vhost_conn_events(rig.conn) == (EPOLLOUT | EPOLLET))
 			break;
 		sent += r > 0;
 		assert_true(sent < 1000000);
@@ -171,7 +171,7 @@ static void test_replies_that_nobody_reads(void **state)
 		assert_true(body.u64 & VHOST_FEATURE_VERSION_1);
 	}
 	assert_int_equal(rig_pump(&rig), 0);
-	assert_int_equal(vhost_conn_events(rig.conn), EPOLLIN);
+	assert_int_equal(vhost_conn_events(rig.conn), EPOLLIN | EPOLLET);
 	rig_fini(&rig);
 }
 
@@ -186,7 +186,7 @@ static void test_bounded_work_a_call(void **state)
 	assert_int_equal(rig_pump(&rig), 0);
 	for (int i = 0; i < 100; i++)
 		assert_int_equal(front_request(rig.front, MESSAGE_SEND_RARP, &mac, 8), 0);
-	assert_int_equal(vhost_conn_process(rig.conn, &rig.err), 0);
+	assert_int_equal(vhost_conn_process(rig.conn, &rig.err), 1);
 	assert_in_range(rig.announces, 1, 16);
 	assert_int_equal(rig_pump(&rig), 0);
 	assert_int_equal(rig.announces, 100);
