@@ -5,13 +5,13 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/core/daemon.h"
+#include "daemon/ports/connect.h"
 
 #include <errno.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <sys/timerfd.h>
-#include <sys/un.h>
 
 #define ACCEPT_EVENTS 32
 // After each connection a listener rests, so that a container that connects in a loop takes
@@ -75,21 +75,17 @@ static int hand_over(struct daemon *d, struct port *port, int fd)
 	return r;
 }
 
-static int connect_to(const char *path)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	if (strlen(path) >= sizeof(address.sun_path))
-		return -ENAMETOOLONG; // Checked when the port was made.
-	memcpy(address.sun_path, path, strlen(path) + 1);
-	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)))
-		return -errno;
-	return fd_take(&fd);
-}
-
 static void try_connect(struct daemon *d, struct port *port)
 {
-	int fd = connect_to(port->info.spec.connect);
+	int fd = socket_connect(port->info.spec.connect);
+	if (fd == -ELOOP && !port->refusal_logged) {
+		log_warn(
+			"port '%s' does not connect to '%s': there is a symbolic link on the way (name the socket without it)",
+			port->info.spec.name,
+			port->info.spec.connect
+		);
+		port->refusal_logged = true;
+	}
 	if (fd < 0 || hand_over(d, port, fd))
 		accept_port_waits(d, port);
 	else

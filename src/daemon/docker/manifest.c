@@ -32,7 +32,10 @@ static int replace_file(int dir_fd, const char *name, const char *text)
 {
 	char temporary[64];
 	(void)snprintf(temporary, sizeof(temporary), ".%s.new", name); // Our own short names.
-	int flags = O_WRONLY | O_CREAT | O_TRUNC | O_NOFOLLOW | O_CLOEXEC;
+	int flags = O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC;
+	// What an earlier one left, or what somebody put there: never written to.
+	if (unlinkat(dir_fd, temporary, 0) && errno != ENOENT)
+		return -errno;
 	_cleanup_close_ int fd = openat(dir_fd, temporary, flags, 0644);
 	if (fd < 0)
 		return -errno;
@@ -116,14 +119,28 @@ static char *args_text(const struct manifest *manifest)
 	return args ? eal_join_args(args, '\n', true) : NULL;
 }
 
+// RUN/ports/PLACE, where neither of the last two may be a link.
+static int open_place(const char *dir)
+{
+	const int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+	char all[PATH_TEXT_SIZE];
+	const char *name = strrchr(dir, '/');
+	if (!name || name == dir || (size_t)(name - dir) >= sizeof(all))
+		return -EINVAL;
+	(void)snprintf(all, sizeof(all), "%.*s", (int)(name - dir), dir); // It fits.
+	_cleanup_close_ int all_fd = open(all, flags);
+	int fd = all_fd < 0 ? -1 : openat(all_fd, name + 1, flags);
+	return fd < 0 ? -errno : fd;
+}
+
 int manifest_write(const char *dir, const struct manifest *manifest, struct rwy_err *err)
 {
 	_cleanup_free_ char *object = manifest_text(manifest);
 	_cleanup_free_ char *args = args_text(manifest);
 	if (!object || !args)
 		return err_set(err, -ENOMEM, "cannot write the manifest in '%s': no memory", dir);
-	_cleanup_close_ int dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int r = dir_fd < 0 ? -errno : 0;
+	_cleanup_close_ int dir_fd = open_place(dir);
+	int r = dir_fd < 0 ? dir_fd : 0;
 	if (!r)
 		r = replace_file(dir_fd, "eal-args", args);
 	if (!r)
@@ -135,9 +152,13 @@ int manifest_write(const char *dir, const struct manifest *manifest, struct rwy_
 
 int manifest_read_memory(const char *dir, struct eal_memory *ret_memory)
 {
-	char path[PATH_TEXT_SIZE + 32];
-	(void)snprintf(path, sizeof(path), "%s/manifest.json", dir); // Cut: then there is none.
-	_cleanup_json_ json_t *object = json_load_file(path, 0, NULL);
+	_cleanup_close_ int dir_fd = open_place(dir);
+	_cleanup_close_ int fd = dir_fd < 0
+		? -1
+		: openat(dir_fd, "manifest.json", O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+	if (fd < 0)
+		return -ENOENT;
+	_cleanup_json_ json_t *object = json_loadfd(fd, 0, NULL);
 	int hugepages, size_mib;
 	int r = json_unpack(
 		object, "{s:{s:b, s:i}}", "memory", "hugepages", &hugepages, "size_mib", &size_mib

@@ -154,6 +154,20 @@ static void socket_name(const char *name, char ret_file[PORTDIR_NAME_SIZE])
 	(void)snprintf(ret_file, PORTDIR_NAME_SIZE, "%s.sock", name); // Names are ours, and short.
 }
 
+// Whatever the path led to: the socket has to be in the directory that we hold, and no link is followed to set its mode.
+static int open_to_all(int place_fd, const char *file)
+{
+	char path[32];
+	struct stat st;
+	_cleanup_close_ int fd = openat(place_fd, file, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0 || fstat(fd, &st))
+		return errno == ENOENT ? -ELOOP : -errno;
+	if (!S_ISSOCK(st.st_mode))
+		return -ENOTSOCK;
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd); // It fits.
+	return chmod(path, 0666) ? -errno : 0;
+}
+
 static int listen_in(int place_fd, const char *path, const char *file)
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
@@ -161,11 +175,16 @@ static int listen_in(int place_fd, const char *path, const char *file)
 	_cleanup_close_ int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0 || (unlinkat(place_fd, file, 0) && errno != ENOENT))
 		return -errno;
-	// Only root writes the directories on the way, so that the path is what we just made.
-	if (bind(fd, (struct sockaddr *)&address, sizeof(address)) ||
-	    fchmodat(place_fd, file, 0666, 0) || listen(fd, PORTDIR_BACKLOG))
+	// By its whole path, which the peer's name has to show.
+	if (bind(fd, (struct sockaddr *)&address, sizeof(address)))
 		return -errno;
-	return fd_take(&fd);
+	int r = open_to_all(place_fd, file);
+	if (r) {
+		(void)unlink(path
+		); // Where a link on the way led to. Nothing to do about a failure.
+		return r;
+	}
+	return listen(fd, PORTDIR_BACKLOG) ? -errno : fd_take(&fd);
 }
 
 int portdir_listen(

@@ -109,6 +109,68 @@ static void test_memory_is_read_back(void **state)
 	remove_dir(dir);
 }
 
+static void put_text(const char *dir, const char *name, const char *content)
+{
+	char path[128];
+	(void)snprintf(path, sizeof(path), "%s/%s", dir, name); // It fits.
+	FILE *file = fopen(path, "we");
+	assert_non_null(file);
+	assert_true(fputs(content, file) >= 0);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void put_link(const char *dir, const char *target, const char *name)
+{
+	char from[128];
+	char to[128];
+	(void)snprintf(from, sizeof(from), "%s/%s", dir, target); // Both fit.
+	(void)snprintf(to, sizeof(to), "%s/%s", dir, name);
+	assert_int_equal(symlink(from, to), 0);
+}
+
+static void put_hard_link(const char *dir, const char *target, const char *name)
+{
+	char from[128];
+	char to[128];
+	(void)snprintf(from, sizeof(from), "%s/%s", dir, target); // Both fit.
+	(void)snprintf(to, sizeof(to), "%s/%s", dir, name);
+	assert_int_equal(link(from, to), 0);
+}
+
+// Links in place of any file or directory: what they point to is neither read nor written.
+static void test_links_are_not_followed(void **state)
+{
+	static const char memory_text[] = "{\"memory\":{\"hugepages\":true,\"size_mib\":99}}";
+	char dir[] = "/tmp/ringway-manifest-XXXXXX";
+	char path[64];
+	char text[4096];
+	struct eal_memory memory = {0};
+	assert_non_null(mkdtemp(dir));
+	(void)snprintf(path, sizeof(path), "%s/place", dir); // It fits.
+	assert_int_equal(mkdir(path, 0700), 0);
+	put_text(dir, "victim", memory_text);
+	put_link(dir, "victim", "place/manifest.json");
+	put_link(dir, "victim", "place/eal-args");
+	put_link(dir, "victim", "place/.manifest.json.new");
+	put_link(dir, "victim", "place/.eal-args.new");
+	assert_int_equal(manifest_read_memory(path, &memory), -ENOENT);
+	assert_int_equal(manifest_write(path, &sample, NULL), 0);
+	assert_int_equal(manifest_read_memory(path, &memory), 0);
+	assert_int_equal(memory.size_mib, 704);
+	put_hard_link(dir, "victim", "place/.eal-args.new");
+	assert_int_equal(manifest_write(path, &sample, NULL), 0);
+	put_link(dir, "place", "again");
+	(void)snprintf(path, sizeof(path), "%s/again", dir);
+	assert_int_equal(manifest_write(path, &sample, NULL), -ENOTDIR);
+	assert_int_equal(manifest_read_memory(path, &memory), -ENOENT);
+	put_link(dir, ".", "all");
+	(void)snprintf(path, sizeof(path), "%s/all/place", dir);
+	assert_int_equal(manifest_write(path, &sample, NULL), -ENOTDIR);
+	read_file(dir, "victim", text, sizeof(text));
+	assert_string_equal(text, memory_text);
+	remove_dir(dir);
+}
+
 static void test_write_into_nothing(void **state)
 {
 	struct rwy_err err = {0};
@@ -144,6 +206,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write_and_replace),
 		cmocka_unit_test(test_memory_is_read_back),
+		cmocka_unit_test(test_links_are_not_followed),
 		cmocka_unit_test(test_write_into_nothing),
 		cmocka_unit_test(test_choice_of_memory),
 		cmocka_unit_test(test_default_memory),
