@@ -10,12 +10,15 @@
 #include <linux/types.h>
 
 // A part of the pins' path: raise it with any change to what is below, and nobody reads maps of another form.
-#define MAPS_VERSION 2
+#define MAPS_VERSION 3
 
 #define MAPS_PORTS_MAX 4096
 #define MAPS_NETWORKS_MAX 1024
 #define MAPS_STATIONS_MAX 16384
-#define MAPS_LEARNED_MAX 16384
+// Learned addresses: as many as the switch learns behind a port, so none takes another's room while there are not more than 64
+// such ports.
+#define MAPS_LEARNED_PER_PORT 1024
+#define MAPS_LEARNED_MAX 65536
 #define MAPS_PORT_IFINDEX 0x1000
 #define MAPS_TAP_IFINDEX 0x10000
 
@@ -29,6 +32,9 @@
 enum maps_drop {
 	MAPS_DROP_SHORT,
 	MAPS_DROP_SOURCE,
+	MAPS_DROP_SOURCE_IP,
+	MAPS_DROP_ARP,
+	MAPS_DROP_ND,
 	MAPS_DROP_MTU,
 	MAPS_DROP_FLOOD,
 	MAPS_DROP_LOCAL,
@@ -40,11 +46,14 @@ enum maps_drop {
 
 // ports: array by slot.
 #define MAPS_PORT_LEARNING 0x1u
-#define MAPS_PORT_PIN4 0x2u
-#define MAPS_PORT_PIN6 0x4u
+#define MAPS_PORT_PIN 0x2u // IP, ARP and ND must come from ip, ip6 or link_local.
+#define MAPS_PORT_SPOOF \
+	0x4u // Nothing of its source addresses is looked at but whether its MAC is another's.
 #define MAPS_PORT_RX_LIMIT 0x8u
 #define MAPS_PORT_TX_LIMIT 0x10u
 #define MAPS_PORT_FLOOD_LIMIT 0x20u
+#define MAPS_PORT_IP 0x80u   // ip is one.
+#define MAPS_PORT_IP6 0x100u // ip6 is one.
 #define MAPS_PORT_DOWN 0x40u // The container's end, when ringwayd last heard of it.
 
 struct maps_port {
@@ -58,6 +67,7 @@ struct maps_port {
 	__u32 ip;
 	__u32 ip6[4];
 	__u32 link_local[4]; // That of the MAC address.
+	__u32 learned;	     // The program's: how many addresses it has learned here so far.
 };
 
 // networks: array by slot.
@@ -89,7 +99,7 @@ struct maps_members {
 	__u32 ifindex[MAPS_MEMBERS];
 };
 
-// stations: hash of all ports of a network that have a known address, of either kind.
+// stations: hash of all ports of a network, of either kind, and what is known of their IP addresses.
 #define MAPS_STATION_IP 0x1u
 #define MAPS_STATION_IP6 0x2u
 
@@ -116,6 +126,13 @@ struct maps_learned {
 	__u32 ifindex;
 	__u32 padding;
 	__u64 seen; // CLOCK_MONOTONIC, ns.
+};
+
+// shares: hash of the places that a port has for learned addresses -> struct maps_mac. They are used in turn, so that a port
+// which sends from many addresses forgets its own ones.
+struct maps_share {
+	__u32 ifindex;
+	__u32 place; // 0 .. MAPS_LEARNED_PER_PORT - 1
 };
 
 // counters: per-CPU array by slot.

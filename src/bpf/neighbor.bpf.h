@@ -6,7 +6,6 @@
 
 #include "source.bpf.h"
 
-#define ND_TARGET_LINK_ADDRESS 2
 #define ND_SOLICITED 0x40000000u
 #define ND_OVERRIDE 0x20000000u
 

@@ -114,18 +114,23 @@ static __always_inline bool is_too_long(struct __sk_buff *skb, __u32 mtu, __u32 
 	return !skb->gso_size || segment_size(skb, type) > mtu;
 }
 
-static __always_inline bool source_is_own(
+// Why the frame may not come from the port; MAPS_DROP_COUNT: it may.
+static __always_inline enum maps_drop judge_source(
 	struct __sk_buff *skb,
-	const struct maps_port *port,
+	struct maps_port *port,
 	const struct ether *ether
 )
 {
 	if (!mac_equal(ether->source, port->mac) &&
-	    (!(port->flags & MAPS_PORT_LEARNING) || !learn(skb, port->network, ether->source)))
-		return false;
-	if (!(port->flags & (MAPS_PORT_PIN4 | MAPS_PORT_PIN6)))
-		return true;
-	return address_is_own(skb, port, bpf_ntohs(ether->type));
+	    (!(port->flags & (MAPS_PORT_LEARNING | MAPS_PORT_SPOOF)) ||
+	     !may_use(skb, port, ether->source)))
+		return MAPS_DROP_SOURCE;
+	if (port->flags & MAPS_PORT_SPOOF)
+		return MAPS_DROP_COUNT;
+	if (port->flags & MAPS_PORT_PIN)
+		return is_plainly_own(skb, port, ether) ? MAPS_DROP_COUNT
+							: judge_pinned(skb, port, ether);
+	return may_claim(bpf_ntohs(ether->type)) ? judge_claims(skb, port, ether) : MAPS_DROP_COUNT;
 }
 
 static __always_inline bool answer_neighbor(
@@ -201,7 +206,7 @@ int port_ingress(struct __sk_buff *skb)
 {
 	struct ether ether;
 	__u32 ifindex = skb->ifindex;
-	const struct maps_port *port = port_of(ifindex);
+	struct maps_port *port = port_of(ifindex);
 	if (!port)
 		return TC_ACT_SHOT;
 	__u32 slot = port->network_slot;
@@ -213,8 +218,9 @@ int port_ingress(struct __sk_buff *skb)
 		return drop(ifindex, MAPS_DROP_SHORT);
 	if ((port->flags & MAPS_PORT_RX_LIMIT) && !limit_receive(ifindex, skb->len))
 		return drop(ifindex, MAPS_DROP_RATE);
-	if (!source_is_own(skb, port, &ether))
-		return drop(ifindex, MAPS_DROP_SOURCE);
+	enum maps_drop reason = judge_source(skb, port, &ether);
+	if (reason != MAPS_DROP_COUNT)
+		return drop(ifindex, reason);
 	if (is_too_long(skb, network->mtu, bpf_ntohs(ether.type)))
 		return drop(ifindex, MAPS_DROP_MTU);
 	if (ether.destination[0] & 1)

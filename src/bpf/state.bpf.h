@@ -61,11 +61,20 @@ struct {
 } neighbors SEC(".maps");
 
 struct {
-	__uint(type, BPF_MAP_TYPE_LRU_HASH);
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
 	__uint(max_entries, MAPS_LEARNED_MAX);
 	__type(key, struct maps_mac);
 	__type(value, struct maps_learned);
 } learned SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+	__uint(max_entries, MAPS_LEARNED_MAX);
+	__type(key, struct maps_share);
+	__type(value, struct maps_mac);
+} shares SEC(".maps");
 
 struct {
 	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);

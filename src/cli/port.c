@@ -58,6 +58,22 @@ static json_t *make_request(const struct cli_args *args)
 }
 
 // 0, or a negative errno with the usage error said.
+static int add_pin(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	bool on = cli_value(args, "pin-address") != NULL;
+	bool off = cli_value(args, "no-pin-address") != NULL;
+	if (on && off) {
+		(void)cli_usage(
+			cli, args->cmd, "--pin-address and --no-pin-address contradict each other"
+		);
+		return -EINVAL;
+	}
+	if (!on && !off)
+		return 0;
+	return json_object_set_new(body, "pin_address", json_boolean(on));
+}
+
+// 0, or a negative errno with the usage error said.
 static int add_options(struct cli *cli, const struct cli_args *args, json_t *body)
 {
 	static const char *const addresses[] = {"ip", "ip6"};
@@ -77,29 +93,31 @@ static int add_options(struct cli *cli, const struct cli_args *args, json_t *bod
 		r = cli_add_limits(cli, args, body);
 	if (!r)
 		r = cli_add_vlan(cli, args, body);
-	if (!r && cli_value(args, "pin-address"))
-		r = json_object_set_new(body, "pin_address", json_true());
-	return r;
+	if (!r && cli_value(args, "allow-spoof"))
+		r = json_object_set_new(body, "allow_spoof", json_true());
+	return r ? r : add_pin(cli, args, body);
 }
 
-// Options that only one attachment has.
+// Options that not all attachments have.
 static const struct {
 	const char *option;
 	const char *attach;
 } only[] = {
 	{"netns", "kernel"},
 	{"interface", "kernel"},
-	{"pin-address", "kernel"},
 	{"device", "ether"},
 	{"vlan", "ether"},
 	{"connect", "vhost"},
+	{"pin-address", "vhost or kernel"},
+	{"no-pin-address", "vhost or kernel"},
+	{"allow-spoof", "vhost or kernel"},
 };
 
 static int check_attachment(struct cli *cli, const struct cli_args *args)
 {
 	const char *attach = cli_value(args, "attach");
 	for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
-		if (cli_value(args, only[i].option) && strcmp(attach, only[i].attach) != 0)
+		if (cli_value(args, only[i].option) && !strstr(only[i].attach, attach))
 			return cli_usage(
 				cli,
 				args->cmd,
@@ -225,7 +243,9 @@ static const struct cli_opt add_opts[] = {
 	{"ip6", 0, "CIDR", "its user's IPv6 address, as fd00:77::9/64"},
 	{"netns", 0, "NS", "kernel: the namespace it moves to: a PID, a path, a name"},
 	{"interface", 0, "NAME", "kernel: the interface's name there (default: eth0)"},
-	{"pin-address", 0, NULL, "kernel: drop what comes from another IP address"},
+	{"pin-address", 0, NULL, "drop IP, ARP and ND from other addresses (kernel: default)"},
+	{"no-pin-address", 0, NULL, "do not; any IP address may be behind it"},
+	{"allow-spoof", 0, NULL, "accept any source address that is no other port's"},
 	{"device", 0, "DEV", "ether: eth1, xdp:eth1, a PCI address or net_.."},
 	{"vlan", 0, "ID", "ether: the VLAN there, 1 to 4094 (default: untagged)"},
 	{"queues", 0, "N", "queue pairs, 1 to 16 (default: 1)"},

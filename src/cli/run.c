@@ -43,6 +43,8 @@ static json_t *make_network(const struct run_line *line, size_t index)
 	if (body)
 		(void)add_switch(body, "learning", network->learning);
 	if (body)
+		(void)add_switch(body, "allow_spoof", network->allow_spoof);
+	if (body)
 		(void)add_switch(body, "pin_address", network->pin_address);
 	return body;
 }
@@ -337,7 +339,8 @@ const struct cli_cmd run_cmds[] = {
 	 run_container,
 	 true,
 	 "options of a network: mac=MAC ip=IP queues=N learning=on|off offloads=on|off\n"
-	 "    attach=kernel (an ordinary interface beside a vhost port) pin-address=on|off\n"
+	 "    attach=kernel (an ordinary interface beside a vhost port)\n"
+	 "    pin-address[=on|off] allow-spoof[=on|off] (see 'ringway port add --help')\n"
 	 "    rate=[rx:|tx:]RATE burst=[rx:|tx:]SIZE flood-rate=N (see 'ringway port add --help')\n"
 	 "All other options are docker run's; the program is RINGWAY_DOCKER or docker.\n"},
 	{0},

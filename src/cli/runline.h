@@ -21,6 +21,7 @@ struct run_network {
 	char *queues;
 	char *learning;
 	char *offloads;
+	char *allow_spoof;
 	char *pin_address;
 	char *limits
 		[PORT_LIMITS_OPTION_COUNT]; // rate=, burst= and flood-rate=, of several with blanks between.

@@ -95,6 +95,8 @@ static int take_pair(struct run_network *network, char *field, struct rwy_err *e
 		return set_once(&network->learning, field, value, err);
 	if (strcmp(field, "offloads") == 0)
 		return set_once(&network->offloads, field, value, err);
+	if (strcmp(field, "allow-spoof") == 0)
+		return set_once(&network->allow_spoof, field, value, err);
 	if (strcmp(field, "pin-address") == 0)
 		return set_once(&network->pin_address, field, value, err);
 	int limit = limit_option(field);
@@ -119,6 +121,10 @@ static int take_fields(struct run_network *network, const char *text, struct rwy
 			return no_memory(err);
 		if (strchr(field, '='))
 			r = take_pair(network, field, err);
+		else if (!first && strcmp(field, "allow-spoof") == 0)
+			r = set_once(&network->allow_spoof, field, "on", err);
+		else if (!first && strcmp(field, "pin-address") == 0)
+			r = set_once(&network->pin_address, field, "on", err);
 		else if (first)
 			r = set_once(&network->name, "name", field, err);
 		else
@@ -176,8 +182,6 @@ static int check_attach(const struct run_network *network, struct rwy_err *err)
 	const char *attach = network->attach;
 	if (attach && strcmp(attach, "vhost") != 0 && strcmp(attach, "kernel") != 0)
 		return err_set(err, -EINVAL, "attach must be vhost or kernel, not '%s'", attach);
-	if (!run_network_is_kernel(network) && network->pin_address)
-		return err_set(err, -EINVAL, "'pin-address' goes with attach=kernel");
 	if (!run_network_is_kernel(network) || (!network->queues && !network->offloads))
 		return 0;
 	return err_set(
@@ -219,6 +223,8 @@ static int check_network(const struct run_network *network, struct rwy_err *err)
 		r = check_on_off("learning", network->learning, err);
 	if (!r)
 		r = check_on_off("offloads", network->offloads, err);
+	if (!r)
+		r = check_on_off("allow-spoof", network->allow_spoof, err);
 	if (!r)
 		r = check_on_off("pin-address", network->pin_address, err);
 	if (!r)
@@ -286,6 +292,7 @@ void run_network_fini(struct run_network *network)
 	free(network->queues);
 	free(network->learning);
 	free(network->offloads);
+	free(network->allow_spoof);
 	free(network->pin_address);
 	for (int i = 0; i < PORT_LIMITS_OPTION_COUNT; i++)
 		free(network->limits[i]);

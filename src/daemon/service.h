@@ -62,13 +62,14 @@ struct port_spec {
 	uint8_t mac[MAC_SIZE];	 // Zero: one is made.
 	char ip[ADDR_TEXT_SIZE]; // "10.0.0.2/24" or empty.
 	uint16_t queues;	 // 0: 1.
-	bool learning;
+	bool learning;		 // Other source MAC addresses are accepted and learned.
+	bool allow_spoof; // Any source address is accepted that is no other port's; nothing is learned.
 	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
 	struct port_limits limits;
 	char connect[PATH_TEXT_SIZE]; // Not empty: ringwayd connects there instead of listening.
 	char ip6[ADDR_TEXT_SIZE];     // "fd00::2/64" or empty.
-	bool pin_address;	      // Other source addresses than ip and ip6 are dropped.
-	bool of_network;	      // Made and removed with its network: gateway, uplink.
+	bool pin_address; // IP, ARP and Neighbor Discovery from other addresses than ip and ip6 are dropped.
+	bool of_network; // Made and removed with its network: gateway, uplink.
 	// kernel: the namespace that the interface is moved to and set up in ("/proc/7/ns/net"; empty: whoever
 	// asked for the port moves it), and its name there (empty: eth0).
 	char netns[PATH_TEXT_SIZE];

@@ -33,17 +33,12 @@ static void parse_ipv4(const uint8_t *head, uint32_t size, struct headers *h)
 	h->is_fragment = headers_get16(ip + 6) & IPV4_MORE_OR_OFFSET;
 }
 
-static bool is_extension(uint8_t proto)
-{
-	return proto == IP_PROTO_HOPOPTS || proto == IP_PROTO_ROUTING || proto == IP_PROTO_DSTOPTS;
-}
-
 // RFC 8200, 4.5: the headers of each fragment are all to and with the routing header, or else the hop-by-hop options.
 static void parse_extensions(const uint8_t *head, uint32_t size, struct headers *h)
 {
 	h->fragment_at = h->l4;
 	h->fragment_named_at = (uint16_t)(h->l3 + 6);
-	for (uint32_t i = 0; i < IPV6_EXTENSIONS_MAX && is_extension(h->proto); i++) {
+	for (uint32_t i = 0; i < IPV6_EXTENSIONS_MAX && headers_is_extension(h->proto); i++) {
 		const uint8_t *at = head + h->l4;
 		uint8_t extension = h->proto;
 		if (size < h->l4 + 8u)

@@ -10,6 +10,8 @@
 #define ETHER_TAG_SIZE 4u
 #define ETHER_TAGS_MAX 2u
 #define ETHER_TYPE_IPV4 0x0800
+#define ETHER_TYPE_ARP 0x0806
+#define ETHER_TYPE_RARP 0x8035
 #define ETHER_TYPE_VLAN 0x8100
 #define ETHER_TYPE_QINQ 0x88a8
 #define ETHER_TYPE_IPV6 0x86dd
@@ -25,6 +27,7 @@
 #define IP_PROTO_UDP 17
 #define IP_PROTO_ROUTING 43
 #define IP_PROTO_FRAGMENT 44
+#define IP_PROTO_ICMPV6 58
 #define IP_PROTO_DSTOPTS 60
 #define IP_PROTO_SCTP 132
 
@@ -46,6 +49,12 @@ struct headers {
 // that goes beyond `size` or IPV6_EXTENSIONS_MAX leaves proto at the header which ended the search.
 // size >= ETHER_SIZE.
 void headers_parse(const uint8_t *head, uint32_t size, struct headers *ret_headers);
+
+// Of IPv6, of those that are followed; a fragment header is not one here.
+static inline bool headers_is_extension(uint8_t proto)
+{
+	return proto == IP_PROTO_HOPOPTS || proto == IP_PROTO_ROUTING || proto == IP_PROTO_DSTOPTS;
+}
 
 static inline uint16_t headers_get16(const uint8_t *at)
 {

@@ -8,6 +8,32 @@
 
 #include <errno.h>
 
+#define ICMPV6_CHECKSUM 2
+
+// What a checksum written into it could turn into something that was not judged: whose addresses ARP is about, which header
+// comes next, what an ICMPv6 message is.
+static bool checksum_has_place(const struct headers *at, const struct frame_offload *o)
+{
+	switch (at->type) {
+	case ETHER_TYPE_IPV4:
+		return at->version && o->csum_start >= at->l4;
+	case ETHER_TYPE_IPV6:
+		if (!at->version || headers_is_extension(at->proto))
+			return false;
+		if (at->proto == IP_PROTO_ICMPV6 && o->csum_offset != ICMPV6_CHECKSUM)
+			return false;
+		return at->proto == IP_PROTO_ICMPV6 ? o->csum_start == at->l4
+						    : o->csum_start >= at->l4;
+	case ETHER_TYPE_ARP:
+	case ETHER_TYPE_RARP:
+	case ETHER_TYPE_VLAN:
+	case ETHER_TYPE_QINQ:
+		return false;
+	default:
+		return o->csum_start >= at->l3;
+	}
+}
+
 // virtio 1.1, 5.1.6.2.1: from csum_start on, into the two bytes at csum_offset. Neither may touch what the frame was
 // judged by: addresses, tags and IP header.
 static int judge_checksum(const struct frame *frame, struct offload_plan *plan)
@@ -16,7 +42,11 @@ static int judge_checksum(const struct frame *frame, struct offload_plan *plan)
 	struct headers at;
 
 	headers_parse(frame->head, frame->head_size, &at);
-	if (o->csum_start < (at.version ? at.l4 : at.l3))
+	if (frame->size > frame->head_size && (!at.version || headers_is_extension(at.proto))) {
+		plan->head_size = head_copy(frame, plan->head, OFFLOAD_HEADERS_MAX);
+		headers_parse(plan->head, plan->head_size, &at);
+	}
+	if (!checksum_has_place(&at, o))
 		return -EINVAL;
 	if (o->csum_start + (uint32_t)o->csum_offset + 2 > frame->size)
 		return -EINVAL;

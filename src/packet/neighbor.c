@@ -9,8 +9,6 @@
 
 #include <string.h>
 
-#define ETHER_TYPE_ARP 0x0806
-
 // RFC 826, with Ethernet's and IPv4's sizes.
 #define ARP_SIZE 28u
 #define ARP_OPERATION 6
@@ -27,7 +25,6 @@ static const uint8_t arp_kind[ARP_OPERATION] = {0, 1, 0x08, 0x00, 6, 4};
 #define IPV6_HOP_LIMIT 7
 #define IPV6_SOURCE 8
 #define IPV6_DESTINATION 24
-#define IP_PROTO_ICMPV6 58
 #define ND_HOP_LIMIT 255 // RFC 4861, 3.1: it was not forwarded.
 
 // RFC 4861, 4.3 and 4.4.

@@ -19,6 +19,7 @@ struct fdb {
 	struct rte_rcu_qsbr *qsbr;
 	uint32_t generation; // Grows with every removal or move.
 	uint32_t count;
+	uint32_t learned; // Of these.
 };
 
 // Of a key. Not rte_hash_crc, which executes SSE4.2's instruction wherever it was compiled for x86. rte_hash uses all bits
@@ -97,6 +98,7 @@ static int add(struct fdb *fdb, uint64_t key, struct port *port, bool pinned, ui
 		return -ENOSPC;
 	}
 	fdb->count++;
+	fdb->learned += !pinned;
 	return 0;
 }
 
@@ -113,8 +115,10 @@ static void drop_entry(struct fdb *fdb, struct fdb_entry *entry)
 	(void)rte_hash_del_key(fdb->hash, &key); // It is there: the entry was found through it.
 	bump(fdb);
 	rte_rcu_qsbr_synchronize(fdb->qsbr, RTE_QSBR_THRID_INVALID);
-	if (!entry->pinned)
+	if (!entry->pinned) {
 		entry->port->learned--;
+		fdb->learned--;
+	}
 	free(entry);
 	fdb->count--;
 }
@@ -153,7 +157,7 @@ void fdb_learn(struct fdb *fdb, uint64_t key, struct port *port, uint32_t now_s)
 		entry->port->learned--;
 		__atomic_store_n(&entry->port, port, __ATOMIC_RELEASE);
 		__atomic_store_n(&entry->seen_s, now_s, __ATOMIC_RELAXED);
-	} else if (add(fdb, key, port, false, now_s)) {
+	} else if (fdb->learned >= FDB_LEARNED_MAX || add(fdb, key, port, false, now_s)) {
 		return;
 	}
 	port->learned++;

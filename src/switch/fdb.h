@@ -13,6 +13,8 @@
 
 #define FDB_ENTRIES_MAX 32768
 #define FDB_LEARNED_PER_PORT 1024
+// Of all ports together: what they learn leaves room for the addresses of twice as many ports as there can be.
+#define FDB_LEARNED_MAX (FDB_ENTRIES_MAX / 2)
 #define FDB_AGE_SECONDS 300
 
 struct rte_rcu_qsbr;

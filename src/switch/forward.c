@@ -11,6 +11,7 @@
 #include "switch/lock.h"
 #include "switch/neighbors.h"
 #include "switch/source.h"
+#include "switch/spoof.h"
 
 #include <rte_ring_elem.h>
 
@@ -41,8 +42,8 @@ static void post_learned(struct worker *worker, const struct port *port, uint64_
 	(void)rte_ring_sp_enqueue_elem(worker->learn_ring, &post, sizeof(post));
 }
 
-// Whether the port may send from this address: its own, a station behind it, or any that is nobody else's, where the port
-// learns; then it is noted.
+// Whether the port may send from this address: its own, a station behind it, or any that is no other port's, where the port
+// may spoof, or learns; then it is noted.
 static bool source_allowed(struct worker *worker, struct port *port, const uint8_t *source)
 {
 	uint64_t key = fdb_key(port->network->slot, source);
@@ -50,13 +51,16 @@ static bool source_allowed(struct worker *worker, struct port *port, const uint8
 	if (__builtin_expect(key == port->mac_key, 1))
 		return true;
 	bool has_stations = port->spec.kind == WIRE_PORT_TAP;
-	if (!port->spec.learning && !has_stations)
+	bool allow_spoof = __atomic_load_n(&port->spec.allow_spoof, __ATOMIC_RELAXED);
+	if (!port->spec.learning && !allow_spoof && !has_stations)
 		return false;
 	struct fdb_entry *entry = fdb_lookup(worker->fdb, &worker->cache, key);
 	if (entry && entry->pinned)
 		return entry->port == port; // Pinned entries do not change.
-	if (!port->spec.learning || mac_is_multicast(source) || mac_is_zero(source))
+	if (mac_is_multicast(source) || mac_is_zero(source))
 		return false;
+	if (!port->spec.learning)
+		return allow_spoof;
 	if (entry && __atomic_load_n(&entry->port, __ATOMIC_ACQUIRE) == port) {
 		if (__atomic_load_n(&entry->seen_s, __ATOMIC_RELAXED) != worker->now_s)
 			__atomic_store_n(&entry->seen_s, worker->now_s, __ATOMIC_RELAXED);
@@ -89,6 +93,15 @@ static uint32_t size_allowed(const struct port *port, const struct frame *frame)
 static struct judged drop(enum drop_reason reason)
 {
 	return (struct judged){.verdict = VERDICT_DROP, .reason = reason};
+}
+
+// As it is in memory.
+static uint16_t type_of(const struct frame *frame)
+{
+	uint16_t type;
+
+	__builtin_memcpy(&type, frame->head + ETHER_TYPE_OFFSET, sizeof(type));
+	return type;
 }
 
 // Whether the frame has a request; then it was judged, and its plan is in worker->plan.
@@ -149,6 +162,11 @@ static struct judged judge(struct worker *worker, struct port *port, struct fram
 
 	if (__builtin_expect(!source_allowed(worker, port, frame->head + MAC_SIZE), 0))
 		return drop(DROP_SOURCE);
+	if (__builtin_expect(spoof_is_due(&port->check, type_of(frame)), 0)) {
+		enum drop_reason reason = spoof_judge(worker, port, frame);
+		if (reason != DROP_COUNT)
+			return drop(reason);
+	}
 	if (__builtin_expect(has_request(frame), 0)) {
 		enum drop_reason reason = judge_request(worker, port, frame);
 		if (reason != DROP_COUNT)
@@ -188,23 +206,43 @@ static void flood(struct worker *worker, struct port *from, const struct frame *
 
 // Frames in a row that go the same way. What the last one was judged by is kept, since the next is mostly like it.
 struct run {
-	// Of the source port, read once.
-	uint64_t source; // Key of the MAC table: an address that it may send from.
-	uint32_t size_max;
-	uint16_t slot;
-	struct port *to;
-	uint64_t destination; // Key of the MAC table; 0: none.
+	uint64_t first, last; // Of its Ethernet headers: bytes 0 to 7, and 6 to 13.
+	uint32_t size_max;    // Of the source port, read once.
 	uint32_t count;
+	struct port *to;
 	const struct frame *frame[FRAME_BURST_MAX];
 };
 
-// Whether a frame is judged as the run was: from the same address, to the same destination, without a request, and no
-// larger than is always allowed.
+static uint64_t word_at(const uint8_t *at)
+{
+	uint64_t word;
+
+	__builtin_memcpy(&word, at, sizeof(word));
+	return word;
+}
+
+// Whether a frame is judged as the run was: from the same address, to the same destination, of the same type, without a
+// request, and no larger than is always allowed.
 static bool is_like_run(const struct run *run, const struct frame *frame)
 {
-	return fdb_key(run->slot, frame->head) == run->destination &&
-		fdb_key(run->slot, frame->head + MAC_SIZE) == run->source && !has_request(frame) &&
-		frame->size <= run->size_max;
+	return word_at(frame->head) == run->first && word_at(frame->head + MAC_SIZE) == run->last &&
+		!has_request(frame) && frame->size <= run->size_max;
+}
+
+// Like nothing: bytes 6 and 7 of a frame are the same in both words.
+static void forget_header(struct run *run)
+{
+	run->first = 0;
+	run->last = UINT64_MAX;
+}
+
+// The frames that follow one which passed pass too, unless each is judged by more than its Ethernet header.
+static void note_header(struct run *run, const struct port *port, const struct frame *frame)
+{
+	if (spoof_is_due(&port->check, type_of(frame)))
+		return;
+	run->first = word_at(frame->head);
+	run->last = word_at(frame->head + MAC_SIZE);
 }
 
 static void finish_run(struct worker *worker, struct run *run)
@@ -226,11 +264,10 @@ static void judge_apart(
 
 	if (judged.verdict != VERDICT_PORT || judged.port != run->to)
 		finish_run(worker, run);
-	run->destination = 0;
+	forget_header(run);
 	if (judged.verdict == VERDICT_PORT) {
 		run->to = judged.port;
-		run->source = fdb_key(port->network->slot, frame->head + MAC_SIZE);
-		run->destination = fdb_key(port->network->slot, frame->head);
+		note_header(run, port, frame);
 		run->frame[run->count++] = frame;
 	} else if (judged.verdict == VERDICT_FLOOD) {
 		flood(worker, port, frame);
@@ -248,12 +285,10 @@ static void deliver_burst(struct worker *worker, struct port *port)
 	struct run run;
 
 	// All but the frames: clearing those would cost more than judging one.
-	run.source = port->mac_key;
 	run.size_max = port->network->spec.mtu + ETHER_HEADER;
-	run.slot = port->network->slot;
 	run.to = NULL;
-	run.destination = 0;
 	run.count = 0;
+	forget_header(&run);
 	for (uint32_t i = 0; i < burst->count; i++) {
 		struct frame *frame = &burst->frame[i];
 		if (__builtin_expect(!is_like_run(&run, frame), 0)) {

@@ -156,6 +156,8 @@ void pages_state(
 			.queues = port->spec.queues,
 			.kind = port->spec.kind,
 			.learning = port->spec.learning,
+			.allow_spoof = port->spec.allow_spoof,
+			.pin_address = port->spec.pin_address,
 			.no_offloads = port->spec.no_offloads,
 			.limits = port->spec.limits,
 			.state = port->state,
@@ -164,6 +166,8 @@ void pages_state(
 		struct wire_state_port *last = &ret_state->ports[ret_state->port_count - 1];
 		memcpy(last->name, port->spec.name, sizeof(last->name));
 		memcpy(last->mac, port->spec.mac, sizeof(last->mac));
+		memcpy(last->ip, port->spec.ip, sizeof(last->ip));
+		memcpy(last->ip6, port->spec.ip6, sizeof(last->ip6));
 		if (port->listener_fd >= 0)
 			ret_fds[fd_count++] = port->listener_fd;
 	}

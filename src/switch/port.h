@@ -15,10 +15,13 @@
 // Why a frame was dropped. The first ones count at the port it came from, the others at the port it
 // was for.
 enum drop_reason {
-	DROP_SHORT,   // Shorter than a header and an Ethernet header.
-	DROP_LONG,    // Longer than any frame, or in too many pieces.
-	DROP_SOURCE,  // A source address that the port may not use.
-	DROP_MTU,     // Longer than the network's MTU allows.
+	DROP_SHORT,	// Shorter than a header and an Ethernet header.
+	DROP_LONG,	// Longer than any frame, or in too many pieces.
+	DROP_SOURCE,	// A source MAC address that the port may not use.
+	DROP_SOURCE_IP, // The same of an IP address.
+	DROP_ARP,	// ARP that claims an address which is not the port's.
+	DROP_ND,	// The same of IPv6 Neighbor Discovery, and what only a router may say.
+	DROP_MTU,	// Longer than the network's MTU allows.
 	DROP_OFFLOAD, // A checksum or segmentation request that is not sound, or was not negotiated.
 	DROP_FLOOD,   // More frames to everybody than the port may send.
 	DROP_LOCAL,   // Its destination lies behind the port it came from.
@@ -84,6 +87,21 @@ struct network {
 
 struct switch_state;
 
+enum spoof_mode {
+	SPOOF_CHECK_NONE,
+	SPOOF_CHECK_CLAIMS, // ARP and Neighbor Discovery must not claim what is another port's.
+	SPOOF_CHECK_PINS    // IP, ARP and Neighbor Discovery come from the port's own addresses.
+};
+
+// What of a port's frames is looked at beside its MAC address; see spoof.h. Constant.
+struct spoof_check {
+	enum spoof_mode mode;
+	bool pins; // mode == SPOOF_CHECK_PINS
+	bool learning;
+	bool has_ip, has_ip6;
+	uint8_t ip[4], ip6[16], link_local[16];
+};
+
 // No worker is in charge of a queue.
 #define PORT_NO_WORKER UINT16_MAX
 
@@ -117,8 +135,9 @@ struct port {
 	struct wire_port spec;
 	struct network *network;
 	struct port_path *path; // Published; NULL while nothing may be delivered or taken.
-	uint64_t mac_key;	// The pinned address's key in the MAC table; 0: none.
-	uint32_t learned;	// Learned addresses behind the port. Control thread.
+	struct spoof_check check;
+	uint64_t mac_key; // The pinned address's key in the MAC table; 0: none.
+	uint32_t learned; // Learned addresses behind the port. Control thread.
 	enum wire_port_state state;
 	char reason[160];
 	uint32_t fault; // enum vring_fault or PORT_FAULT_*, stored by a worker, once.

@@ -2,6 +2,7 @@
 // Networks and ports by id. Control thread. A port's address is pinned in the MAC table as long as the port
 // exists, connected or not, so that frames for it are never flooded.
 #include "base/log.h"
+#include "switch/spoof.h"
 #include "switch/switch.h"
 #include "switch/trunk.h"
 
@@ -20,6 +21,9 @@ static const char *const drop_text[DROP_COUNT] = {
 	[DROP_SHORT] = "short",
 	[DROP_LONG] = "long",
 	[DROP_SOURCE] = "source_address",
+	[DROP_SOURCE_IP] = "source_ip",
+	[DROP_ARP] = "arp",
+	[DROP_ND] = "nd",
 	[DROP_MTU] = "mtu",
 	[DROP_OFFLOAD] = "offload",
 	[DROP_FLOOD] = "flood_rate",
@@ -168,6 +172,14 @@ static int check_port(struct switch_state *sw, const struct wire_port *spec, str
 			spec->name,
 			VHOST_QUEUE_PAIRS_MAX
 		);
+	struct spoof_check check;
+	if (spoof_init(&check, spec))
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot add port '%s': an address that it is pinned to is none",
+			spec->name
+		);
 	if (spec->kind == WIRE_PORT_VHOST &&
 	    (mac_is_multicast(spec->mac) || mac_is_zero(spec->mac)))
 		return err_set(
@@ -247,6 +259,7 @@ static struct port *make_port(struct switch_state *sw, const struct wire_port *s
 	port->network = table_network(sw, spec->network);
 	if (spec->kind == WIRE_PORT_VHOST)
 		port->mac_key = fdb_key(port->network->slot, spec->mac);
+	(void)spoof_init(&port->check, spec); // Checked before.
 	port->listener_fd = -1;
 	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
 	return port;
@@ -316,6 +329,8 @@ int table_set_limits(struct switch_state *sw, const struct wire_port *spec, stru
 	rte_rcu_qsbr_synchronize(sw->qsbr, RTE_QSBR_THRID_INVALID);
 	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
 	port->spec.limits = spec->limits;
+	if (port->spec.kind == WIRE_PORT_TAP)
+		__atomic_store_n(&port->spec.allow_spoof, spec->allow_spoof, __ATOMIC_RELAXED);
 	return 0;
 }
 

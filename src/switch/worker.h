@@ -5,6 +5,7 @@
 
 #include "packet/neighbor.h"
 #include "packet/offload.h"
+#include "packet/source.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
 #include "switch/turns.h"
@@ -92,7 +93,8 @@ struct worker {
 	struct offload_split *split;
 	struct offload_plan
 		plan[FRAME_BURST_MAX]; // Of those frames of the burst that have a request.
-	struct worker_answer answer;   // To a neighbour request of this burst.
+	uint8_t look[FRAME_BURST_MAX][SOURCE_HEAD_MAX]; // Longer private heads of this burst.
+	struct worker_answer answer;			// To a neighbour request of this burst.
 };
 
 // What a worker is made of. The tables are its users' and stay until it is freed.

@@ -43,7 +43,8 @@ enum wire_op {
 	// only keeps for a later ringwayd. A TAP: + `queues` descriptors, one a queue. -EEXIST, -ENOENT (network), -ENOSPC (full),
 	// -EINVAL: the state memory is not what the switch's hello asks for.
 	WIRE_PORT_ADD,
-	WIRE_PORT_SET, // args: wire_port. Changes the limits of a port, and nothing else. -ENOENT.
+	// args: wire_port. Changes the limits of a port, and a TAP's allow_spoof; nothing else. -ENOENT.
+	WIRE_PORT_SET,
 	WIRE_PORT_DEL, // args: wire_id. Its connection closes; no frame is in the air on reply.
 	// args: wire_id + 1 descriptor, a connected vhost-user socket. -EBUSY: the port has a living
 	// connection. -EPERM: the port is quarantined.
@@ -155,6 +156,12 @@ struct wire_port {
 	uint32_t kind;	       // enum wire_port_kind
 	uint32_t offloads;     // WIRE_OFFLOAD_*, of a TAP.
 	bool learning;	       // Other source addresses are accepted and learned.
+	// Other source addresses are accepted and not learned, and its addresses are not checked. Of a TAP: a kernel port may
+	// send from addresses that are no station's.
+	bool allow_spoof;
+	// IP, ARP and Neighbor Discovery sources must be ip or ip6 (empty: none of that family).
+	bool pin_address;
+	char ip[WIRE_ADDR_SIZE], ip6[WIRE_ADDR_SIZE];
 	bool no_offloads; // Checksum and segmentation requests are not offered to the front end.
 	// The first descriptor is a memfd of wire_hello's state_size bytes, sealed against shrinking and growing, zero or as the
 	// last switch left it: counters, the front end's session, places in rings. Outlives the switch in ringwayd's hands.
@@ -262,6 +269,9 @@ struct wire_state_port {
 	uint16_t queues;
 	uint32_t kind; // enum wire_port_kind
 	bool learning;
+	bool allow_spoof;
+	bool pin_address;
+	char ip[WIRE_ADDR_SIZE], ip6[WIRE_ADDR_SIZE];
 	bool no_offloads;
 	uint32_t state;
 	bool has_listener;

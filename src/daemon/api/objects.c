@@ -79,6 +79,8 @@ static const struct field port_spec_fields[] = {
 	FIELD(struct port_spec, ip6, FIELD_STR, 0),
 	FIELD(struct port_spec, queues, FIELD_U16, 0),
 	FIELD(struct port_spec, learning, FIELD_BOOL, 0),
+	FIELD(struct port_spec, allow_spoof, FIELD_BOOL, 0),
+	FIELD(struct port_spec, pin_address, FIELD_BOOL, 0),
 	FIELD(struct port_spec, connect, FIELD_STR, 0),
 	FIELD(struct port_spec, netns, FIELD_STR, 0),
 	FIELD(struct port_spec, device, FIELD_STR, 0),
@@ -147,8 +149,7 @@ static int add_rest(const struct port_info *info, json_t *object)
 	const struct port_spec *spec = &info->spec;
 	// Where ringwayd did not put it into a namespace, it is known by its name in the host's.
 	const char *ifname = spec->ifname[0] ? spec->ifname : info->ifname_host;
-	if ((spec->pin_address && json_object_set_new(object, "pin_address", json_true())) ||
-	    (ifname[0] && json_object_set_new(object, "interface", json_string(ifname))) ||
+	if ((ifname[0] && json_object_set_new(object, "interface", json_string(ifname))) ||
 	    (spec->vlan && json_object_set_new(object, "vlan", json_integer(spec->vlan))) ||
 	    (info->sandbox[0] && json_object_set_new(object, "sandbox", json_string(info->sandbox))
 	    ) ||

@@ -20,6 +20,7 @@ struct port_body {
 	char ip[ADDR_TEXT_SIZE];
 	uint16_t queues;
 	bool learning;
+	bool allow_spoof;
 	bool offloads;
 	struct port_limits limits;
 	char connect[PATH_TEXT_SIZE];
@@ -39,6 +40,7 @@ static const struct field port_fields[] = {
 	FIELD(struct port_body, ip, FIELD_STR, 0),
 	FIELD(struct port_body, queues, FIELD_U16, 0),
 	FIELD(struct port_body, learning, FIELD_BOOL, 0),
+	FIELD(struct port_body, allow_spoof, FIELD_BOOL, 0),
 	FIELD(struct port_body, offloads, FIELD_BOOL, 0),
 	FIELD_STRUCT(struct port_body, limits, port_limits_fields),
 	FIELD(struct port_body, connect, FIELD_STR, 0),
@@ -120,6 +122,7 @@ static int copy_body(const struct port_body *body, struct port_spec *ret_spec, s
 	struct port_spec spec = {
 		.queues = body->queues,
 		.learning = body->learning,
+		.allow_spoof = body->allow_spoof,
 		.no_offloads = !body->offloads,
 		.limits = body->limits,
 		.pin_address = body->pin_address,
@@ -172,7 +175,10 @@ static int read_spec(
 		return err_set(
 			err, -EINVAL, "cannot create port '%s': 0 queues are too few", body.name
 		);
-	return copy_body(&body, ret_spec, err);
+	r = copy_body(&body, ret_spec, err);
+	if (!r && !json_object_get(request->body, "pin_address"))
+		ret_spec->pin_address = model_pins_address(ret_spec);
+	return r;
 }
 
 int api_ports_create(

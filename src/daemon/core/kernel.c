@@ -83,6 +83,8 @@ static void fill_port(const struct port *port, struct host_port *ret)
 		.network = port->network->info.id,
 		.mtu = port->network->info.spec.mtu,
 		.learning = spec->learning,
+		.allow_spoof = spec->allow_spoof,
+		.pin_address = spec->pin_address,
 		.limits = spec->limits,
 	};
 	(void)memcpy(ret->mac, spec->mac, MAC_SIZE);

@@ -58,11 +58,13 @@ uint64_t namespace_own_inode(void); // 0: not known.
 bool namespace_is_own(int fd);	    // The host's, whose routes are not ours to set.
 
 // trunk.c
-// Gives the switch the network's TAP once the network has ports of both kinds, and its stations with it.
+// Gives the switch the network's TAP once the network has ports of both kinds, and its stations with it; later, whether
+// others than stations are behind it.
 int trunk_ensure(struct daemon *d, struct network *network, struct rwy_err *err);
 int trunk_give(struct daemon *d, struct network *network, struct rwy_err *err);
 bool trunk_is_wanted(const struct daemon *d, const struct network *network);
-void trunk_fill(const struct network *network, struct wire_port *ret);
+void trunk_fill(const struct daemon *d, const struct network *network, struct wire_port *ret);
+int trunk_set(struct daemon *d, const struct network *network, struct rwy_err *err);
 void trunk_close(struct network *network);
 // The switch says that this TAP, if the id is a trunk's, is gone. False: it is none's. trunk_mend() opens it anew, when
 // no request is under way.

@@ -51,8 +51,17 @@ static void fill_port(const struct port *port, struct wire_port *ret)
 		.network = port->network->info.id,
 		.queues = spec->queues,
 		.learning = spec->learning,
+		.allow_spoof = spec->allow_spoof,
+		.pin_address = spec->pin_address,
 		.no_offloads = spec->no_offloads,
 	};
+	char address[ADDR_TEXT_SIZE];
+	if (spec->pin_address) { // Without prefix they fit.
+		address_only(spec->ip, address);
+		(void)memcpy(ret->ip, address, sizeof(ret->ip));
+		address_only(spec->ip6, address);
+		(void)memcpy(ret->ip6, address, sizeof(ret->ip6));
+	}
 	(void)memcpy(&ret->limits, &spec->limits, sizeof(ret->limits));
 	(void)memcpy(ret->name, spec->name, NAME_SIZE);
 	(void)memcpy(ret->mac, spec->mac, MAC_SIZE);
@@ -101,7 +110,7 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 	// Their numbers are above all others.
 	TAILQ_FOREACH (network, &d->networks, entry)
 		if (trunk_is_wanted(d, network))
-			trunk_fill(network, &set.ports[set.port_count++]);
+			trunk_fill(d, network, &set.ports[set.port_count++]);
 	*ret_set = set;
 	return 0;
 }
@@ -173,12 +182,16 @@ static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set
 			.network = from->network,
 			.queues = from->queues,
 			.learning = from->learning,
+			.allow_spoof = from->allow_spoof,
+			.pin_address = from->pin_address,
 			.no_offloads = from->no_offloads,
 			.kind = from->kind,
 			.limits = from->limits,
 		};
 		(void)memcpy(to->name, from->name, sizeof(to->name));
 		(void)memcpy(to->mac, from->mac, sizeof(to->mac));
+		(void)memcpy(to->ip, from->ip, sizeof(to->ip));
+		(void)memcpy(to->ip6, from->ip6, sizeof(to->ip6));
 		if (from->has_listener) {
 			adopt_listener(d, from->port, msg->fds[fd]);
 			msg->fds[fd++] = -1;
@@ -260,6 +273,9 @@ static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_er
 		accept_port_waits(d, port);
 		return reconcile_port_add(d, port, err);
 	case PLAN_PORT_SET:
+		TAILQ_FOREACH (owner, &d->networks, entry)
+			if (WIRE_TRUNK_ID(owner->info.id) == step->id)
+				return trunk_set(d, owner, err);
 		port = daemon_find_port_id(d, step->id);
 		return port ? reconcile_port_set(d, port, err) : 0;
 	case PLAN_ACT_COUNT:

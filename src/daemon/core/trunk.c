@@ -46,7 +46,20 @@ bool trunk_is_wanted(const struct daemon *d, const struct network *network)
 	return kernel && other && (d->host || network->trunk);
 }
 
-void trunk_fill(const struct network *network, struct wire_port *ret)
+// Whether a kernel port of the network may send from addresses that are no port's.
+static bool has_strangers(const struct daemon *d, const struct network *network)
+{
+	const struct port *port;
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		const struct port_spec *spec = &port->info.spec;
+		if (port->network == network && port->state != STORE_REMOVING &&
+		    port_is_kernel(port) && (spec->learning || spec->allow_spoof))
+			return true;
+	}
+	return false;
+}
+
+void trunk_fill(const struct daemon *d, const struct network *network, struct wire_port *ret)
 {
 	*ret = (struct wire_port){
 		.port = WIRE_TRUNK_ID(network->info.id),
@@ -54,6 +67,7 @@ void trunk_fill(const struct network *network, struct wire_port *ret)
 		.kind = WIRE_PORT_TAP,
 		.queues = (uint16_t)network->trunk_queues,
 		.offloads = network->trunk_offloads,
+		.allow_spoof = has_strangers(d, network),
 	};
 	// For people only, in the switch's log.
 	(void)snprintf(ret->name, sizeof(ret->name), "network-%u.trunk", network->info.id);
@@ -83,7 +97,7 @@ int trunk_give(struct daemon *d, struct network *network, struct rwy_err *err)
 		network->trunk_queues = queues;
 	}
 	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_ADD);
-	trunk_fill(network, &msg->args.port);
+	trunk_fill(d, network, &msg->args.port);
 	for (uint32_t i = 0; i < network->trunk_queues; i++)
 		msg->fds[msg->fd_count++] = network->trunk_fds[i];
 	int r = link_request(d->link, msg, err);
@@ -94,6 +108,13 @@ int trunk_give(struct daemon *d, struct network *network, struct rwy_err *err)
 	}
 	network->trunk = !r;
 	return r;
+}
+
+int trunk_set(struct daemon *d, const struct network *network, struct rwy_err *err)
+{
+	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_SET);
+	trunk_fill(d, network, &msg->args.port);
+	return link_request(d->link, msg, err);
 }
 
 static void fill_station(
@@ -116,17 +137,11 @@ static void fill_station(
 	(void)memcpy(station->ip6, address, sizeof(station->ip6));
 }
 
-// Whether neighbours' questions about this port are answered.
-static bool answers(const struct port *port)
-{
-	const struct port_spec *spec = &port->info.spec;
-	return port->network->info.spec.proxy_neighbors && (spec->ip[0] || spec->ip6[0]);
-}
-
-// Whether the switch has to know: who is behind its trunk, and whom it answers for.
+// Whether the switch has to know: who is behind its trunk, and whose addresses nobody else may claim.
 static bool is_of_switch(const struct port *port)
 {
-	return port_is_kernel(port) ? port->network->trunk : answers(port);
+	const struct port_spec *spec = &port->info.spec;
+	return port_is_kernel(port) ? port->network->trunk : spec->ip[0] || spec->ip6[0];
 }
 
 static int tell_switch(struct daemon *d, const struct port *port, struct rwy_err *err)
@@ -150,7 +165,7 @@ int station_add(struct daemon *d, const struct port *port, struct rwy_err *err)
 	int r = 0;
 	if (is_of_switch(port))
 		r = tell_switch(d, port, err);
-	if (!r && d->host && answers(port))
+	if (!r && d->host)
 		r = tell_host(d, port, err);
 	if (r)
 		station_remove(d, port);
@@ -165,7 +180,7 @@ void station_remove(struct daemon *d, const struct port *port)
 		fill_station(d, port, &msg->args.station);
 		(void)link_request(d->link, msg, NULL);
 	}
-	if (d->host && answers(port))
+	if (d->host)
 		(void
 		)host_station_remove(d->host, port->network->info.id, port->info.spec.mac, NULL);
 }
@@ -173,8 +188,10 @@ void station_remove(struct daemon *d, const struct port *port)
 int trunk_ensure(struct daemon *d, struct network *network, struct rwy_err *err)
 {
 	const struct port *port;
-	if (network->trunk || !trunk_is_wanted(d, network))
+	if (!trunk_is_wanted(d, network))
 		return 0;
+	if (network->trunk)
+		return has_strangers(d, network) ? trunk_set(d, network, err) : 0;
 	int r = trunk_give(d, network, err);
 	TAILQ_FOREACH (port, &d->ports, entry)
 		if (!r && port->network == network && port_is_kernel(port))
@@ -210,7 +227,7 @@ void trunk_mend(struct daemon *d)
 	}
 }
 
-// Removes from the kernel whom an earlier ringwayd answered for.
+// Removes from the kernel whom an earlier ringwayd had told it of.
 static void keep_in_host(struct daemon *d, const struct network *network)
 {
 	const struct port *port;
@@ -220,7 +237,7 @@ static void keep_in_host(struct daemon *d, const struct network *network)
 	if (!macs)
 		return; // The next time, then.
 	TAILQ_FOREACH (port, &d->ports, entry)
-		if (port->network == network && answers(port))
+		if (port->network == network)
 			(void)memcpy(macs[count++], port->info.spec.mac, MAC_SIZE);
 	if (host_station_keep(d->host, network->info.id, macs, count, &err))
 		log_err(&err, "network '%s'", network->info.spec.name);

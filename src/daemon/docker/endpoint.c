@@ -4,6 +4,7 @@
 #include "base/fields.h"
 #include "base/log.h"
 #include "daemon/docker/internal.h"
+#include "daemon/model/spec.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -109,6 +110,7 @@ static int add_port(
 	struct port_spec spec = {
 		.queues = endpoint->queues,
 		.learning = endpoint->learning,
+		.allow_spoof = endpoint->allow_spoof,
 		.pin_address = endpoint->pin_address,
 		.no_offloads = endpoint->no_offloads,
 		.limits = endpoint->limits.values,
@@ -122,6 +124,8 @@ static int add_port(
 	memcpy(spec.ip6, endpoint->ip6, sizeof(spec.ip6));
 	memcpy(spec.endpoint_id, endpoint->id, sizeof(spec.endpoint_id));
 	memcpy(spec.key, endpoint->key, sizeof(spec.key));
+	if (!endpoint->pin_given)
+		spec.pin_address = model_pins_address(&spec);
 	choose_name(docker, endpoint, &spec);
 	choose_mac(docker, &spec);
 	return service_port_add(docker->daemon, &spec, ret_port, err);

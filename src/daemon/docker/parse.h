@@ -45,7 +45,8 @@ struct driver_endpoint {
 	uint16_t index;
 	uint16_t queues; // 0: not given.
 	bool learning;
-	bool pin_address;
+	bool allow_spoof;
+	bool pin_address, pin_given;
 	bool no_offloads;
 	struct port_limits_given limits;
 	uint32_t memory_mib; // 0: not given.

@@ -104,8 +104,12 @@ static int read_endpoint_option(
 		return parse_read_small(name, text, 1, QUEUES_MAX, &endpoint->queues, err);
 	if (strcmp(word, "learning") == 0)
 		return parse_read_switch(name, text, &endpoint->learning, err);
-	if (strcmp(word, "pin-address") == 0)
+	if (strcmp(word, "allow-spoof") == 0)
+		return parse_read_switch(name, text, &endpoint->allow_spoof, err);
+	if (strcmp(word, "pin-address") == 0) {
+		endpoint->pin_given = true;
 		return parse_read_switch(name, text, &endpoint->pin_address, err);
+	}
 	if (strcmp(word, "offloads") == 0)
 		return read_offloads(name, text, endpoint, err);
 	if (strcmp(word, "memory") == 0)
@@ -118,8 +122,8 @@ static int read_endpoint_option(
 	err_set(err, -EINVAL, "endpoint option '%.80s' is unknown", name);
 	return err_hint(
 		err,
-		"known: ringway.attach, key, index, name, mac, queues, learning, pin-address, "
-		"offloads, rate, burst, flood-rate, memory"
+		"known: ringway.attach, key, index, name, mac, queues, learning, allow-spoof, "
+		"pin-address, offloads, rate, burst, flood-rate, memory"
 	);
 }
 

@@ -23,6 +23,7 @@ static const struct field network_fields[] = {
 	FIELD(struct runplan_network, ip, FIELD_STR, 0),
 	FIELD(struct runplan_network, learning, FIELD_BOOL, 0),
 	FIELD(struct runplan_network, offloads, FIELD_BOOL, 0),
+	FIELD(struct runplan_network, allow_spoof, FIELD_BOOL, 0),
 	FIELD(struct runplan_network, pin_address, FIELD_BOOL, 0),
 	FIELD_STRUCT(struct runplan_network, limits, port_limits_fields),
 };
@@ -143,6 +144,8 @@ int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
 			MEMORY_MIB_MAX
 		);
 	for (uint32_t i = 0; i < plan.network_count; i++) {
+		const json_t *given = json_array_get(json_object_get(body, "networks"), i);
+		plan.networks[i].pin_given = json_object_get(given, "pin_address") != NULL;
 		r = check_network(&plan.networks[i], err);
 		if (r)
 			return err_prefix(
@@ -228,8 +231,10 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 		r |= set_text(options, "ringway.learning", "on");
 	if (!network->offloads)
 		r |= set_text(options, "ringway.offloads", "off");
-	if (network->pin_address)
-		r |= set_text(options, "ringway.pin-address", "on");
+	if (network->allow_spoof)
+		r |= set_text(options, "ringway.allow-spoof", "on");
+	if (network->pin_given)
+		r |= set_text(options, "ringway.pin-address", network->pin_address ? "on" : "off");
 	r |= set_limits(options, &network->limits);
 	if (plan->memory && !is_kernel(network))
 		r |= set_number(options, "ringway.memory", plan->memory);

@@ -21,7 +21,8 @@ struct runplan_network {
 	char ip[ADDR_TEXT_SIZE];
 	bool learning;
 	bool offloads; // True when absent.
-	bool pin_address;
+	bool allow_spoof;
+	bool pin_address, pin_given;
 	struct port_limits limits;
 	// Not from the request:
 	char engine_name[256]; // Docker's name of the network.

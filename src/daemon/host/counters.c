@@ -17,6 +17,9 @@ const char *host_drop_text(unsigned int reason)
 	static const char *const text[HOST_DROP_COUNT] = {
 		[HOST_DROP_SHORT] = "short",
 		[HOST_DROP_SOURCE] = "source_address",
+		[HOST_DROP_SOURCE_IP] = "source_ip",
+		[HOST_DROP_ARP] = "arp",
+		[HOST_DROP_ND] = "nd",
 		[HOST_DROP_MTU] = "mtu",
 		[HOST_DROP_FLOOD] = "flood_rate",
 		[HOST_DROP_LOCAL] = "same_port",

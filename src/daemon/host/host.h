@@ -99,9 +99,12 @@ struct host_port {
 	uint8_t mac[MAC_SIZE];
 	uint32_t mtu;
 	char peer[HOST_IFNAME_SIZE]; // The container's end while it is in the host's namespace.
-	// Addresses that its frames must come from; empty: any of that family.
+	// IP, ARP and Neighbor Discovery must come from these addresses; empty: none of that family, but for the link-local
+	// address that belongs to the MAC.
+	bool pin_address;
 	char pin_ip[HOST_ADDR_SIZE], pin_ip6[HOST_ADDR_SIZE];
-	bool learning; // Other source addresses are accepted and learned.
+	bool learning; // Other source MAC addresses are accepted and learned.
+	bool allow_spoof; // Any source address is accepted that is no other port's; nothing is learned.
 	struct port_limits limits;
 };
 
@@ -164,13 +167,16 @@ int host_station_keep(
 // that it was for.
 enum host_drop {
 	HOST_DROP_SHORT,
-	HOST_DROP_SOURCE,  // Its MAC or, where pinned, its IP address is not the port's.
-	HOST_DROP_MTU,	   // Longer than the network's MTU.
-	HOST_DROP_FLOOD,   // More frames to everybody than the port may send.
-	HOST_DROP_LOCAL,   // Its destination lies behind the port it came from.
-	HOST_DROP_NO_PORT, // No port to go to.
-	HOST_DROP_DOWN,	   // The destination's container's end is down.
-	HOST_DROP_RATE,	   // More than the limit of the port that it came from, or is for.
+	HOST_DROP_SOURCE,    // Its MAC address is not the port's.
+	HOST_DROP_SOURCE_IP, // Its IP address is not the port's.
+	HOST_DROP_ARP,	     // It claims an address that is not the port's by ARP.
+	HOST_DROP_ND,	     // The same by IPv6 Neighbor Discovery, or says what only a router may.
+	HOST_DROP_MTU,	     // Longer than the network's MTU.
+	HOST_DROP_FLOOD,     // More frames to everybody than the port may send.
+	HOST_DROP_LOCAL,     // Its destination lies behind the port it came from.
+	HOST_DROP_NO_PORT,   // No port to go to.
+	HOST_DROP_DOWN,	     // The destination's container's end is down.
+	HOST_DROP_RATE,	     // More than the limit of the port that it came from, or is for.
 	HOST_DROP_COUNT
 };
 

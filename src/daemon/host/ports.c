@@ -56,7 +56,8 @@ static int set_pins(const struct host_port *port, struct maps_port *entry, struc
 			r == -EINVAL ? port->pin_ip : port->pin_ip6,
 			port->id
 		);
-	entry->flags |= (r ? 0 : MAPS_PORT_PIN4) | (r6 ? 0 : MAPS_PORT_PIN6);
+	entry->flags |= (r ? 0 : MAPS_PORT_IP) | (r6 ? 0 : MAPS_PORT_IP6) |
+		(port->pin_address ? MAPS_PORT_PIN : 0);
 	return 0;
 }
 
@@ -213,7 +214,8 @@ int host_port_add(struct host *host, const struct host_port *port, struct rwy_er
 	if (slot < 0)
 		return slot;
 	entry.network_slot = (uint32_t)network;
-	entry.flags = port->learning ? MAPS_PORT_LEARNING : 0;
+	entry.flags = (port->learning ? MAPS_PORT_LEARNING : 0) |
+		(port->allow_spoof ? MAPS_PORT_SPOOF : 0);
 	memcpy(entry.mac, port->mac, MAC_SIZE);
 	address_link_local(port->mac, entry.link_local);
 	int r = set_pins(port, &entry, err);
@@ -238,6 +240,16 @@ static int forget_learned(struct host *host, const void *key, void *arg, struct 
 	return map_delete(host, HOST_MAP_LEARNED, key, err);
 }
 
+// All that the port has learned, and the places that it had for it.
+static int forget_all(struct host *host, uint32_t ifindex, struct rwy_err *err)
+{
+	struct maps_share share = {.ifindex = ifindex};
+	int r = map_each_mac(host, HOST_MAP_LEARNED, forget_learned, &ifindex, err);
+	for (; !r && share.place < MAPS_LEARNED_PER_PORT; share.place++)
+		r = map_delete(host, HOST_MAP_SHARES, &share, err);
+	return r;
+}
+
 int host_port_remove(struct host *host, uint32_t id, struct rwy_err *err)
 {
 	const struct maps_port none = {0};
@@ -254,7 +266,7 @@ int host_port_remove(struct host *host, uint32_t id, struct rwy_err *err)
 	if (!r && entry.id == id) {
 		r = detach(host, index, &entry, err);
 		if (!r && (entry.flags & MAPS_PORT_LEARNING))
-			r = map_each_mac(host, HOST_MAP_LEARNED, forget_learned, &ifindex, err);
+			r = forget_all(host, ifindex, err);
 		if (!r)
 			r = map_set(host, HOST_MAP_LIMITS, &index, &unlimited, err);
 		if (!r)

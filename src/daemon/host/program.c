@@ -27,6 +27,7 @@ static const char *const map_names[HOST_MAP_COUNT] = {
 	[HOST_MAP_STATIONS] = "stations",
 	[HOST_MAP_NEIGHBORS] = "neighbors",
 	[HOST_MAP_LEARNED] = "learned",
+	[HOST_MAP_SHARES] = "shares",
 	[HOST_MAP_COUNTERS] = "counters",
 	[HOST_MAP_LIMITS] = "limits",
 };
@@ -183,14 +184,18 @@ void program_remove_pins(const struct host *host)
 
 int program_attach(struct host *host, int program, uint32_t ifindex, struct rwy_err *err)
 {
-	struct bpf_tc_hook hook = {
-		.sz = sizeof(hook), .ifindex = (int)ifindex, .attach_point = BPF_TC_INGRESS};
-	struct bpf_tc_opts options = {
-		.sz = sizeof(options),
-		.prog_fd = program,
-		.flags = BPF_TC_F_REPLACE,
-		.handle = 1,
-		.priority = 1};
+	// libbpf looks at the padding too, which an initializer leaves as it is.
+	struct bpf_tc_hook hook;
+	struct bpf_tc_opts options;
+	memset(&hook, 0, sizeof(hook));
+	memset(&options, 0, sizeof(options));
+	hook.sz = sizeof(hook);
+	hook.ifindex = (int)ifindex;
+	hook.attach_point = BPF_TC_INGRESS;
+	options.sz = sizeof(options);
+	options.prog_fd = program;
+	options.flags = BPF_TC_F_REPLACE;
+	options.handle = options.priority = 1;
 	// libbpf's netlink socket is of the namespace that it is opened in.
 	int r = netns_enter(host->own_netns);
 	if (r)

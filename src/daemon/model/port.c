@@ -179,7 +179,14 @@ static int check_attach(const struct port_spec *spec, struct rwy_err *err)
 		 "vhost and kernel"},
 		{"a namespace", spec->netns[0] != '\0', ATTACH_KERNEL, "kernel"},
 		{"an interface's name", spec->ifname[0] != '\0', ATTACH_KERNEL, "kernel"},
-		{"a pinned address", spec->pin_address, ATTACH_KERNEL, "kernel"},
+		{"a pinned address",
+		 spec->pin_address,
+		 ATTACH_VHOST | ATTACH_KERNEL,
+		 "vhost and kernel"},
+		{"a source address that is checked",
+		 spec->allow_spoof,
+		 ATTACH_VHOST | ATTACH_KERNEL,
+		 "vhost and kernel"},
 		{"a device", spec->device[0] != '\0', ATTACH_ETHER, "ether"},
 		{"a VLAN", spec->vlan != 0, ATTACH_ETHER, "ether"},
 		{"an address",
@@ -202,6 +209,20 @@ static int check_attach(const struct port_spec *spec, struct rwy_err *err)
 		return err_hint(err, "give one, like eth1, xdp:eth1 or 0000:01:00.0");
 	}
 	return 0;
+}
+
+static int check_sources(const struct port_spec *spec, struct rwy_err *err)
+{
+	if (!spec->allow_spoof || !spec->pin_address)
+		return 0;
+	err_set(err, -EINVAL, "it may send from any address and is pinned to its own");
+	return err_hint(err, "choose one: allow-spoof or pin-address");
+}
+
+bool model_pins_address(const struct port_spec *spec)
+{
+	return attach_of(spec->attach) == ATTACH_KERNEL && (spec->ip[0] || spec->ip6[0]) &&
+		!spec->learning && !spec->allow_spoof;
 }
 
 static int check_paths(struct port_spec *spec, struct rwy_err *err)
@@ -248,6 +269,8 @@ static int check_values(
 	int r = check_numbers(spec, err);
 	if (!r)
 		r = check_attach(spec, err);
+	if (!r)
+		r = check_sources(spec, err);
 	if (!r)
 		r = check_paths(spec, err);
 	return r ? r : check_addresses(spec, network, err);

@@ -44,6 +44,9 @@ int model_check_port(
 	struct rwy_err *err
 );
 
+// Whether a port is held to its addresses where nobody said: a kernel port that has some, unless others are behind it.
+bool model_pins_address(const struct port_spec *spec);
+
 // -EEXIST when two ports of one network have the same MAC or address.
 int model_check_clash(
 	const struct port_spec *spec,

@@ -54,17 +54,22 @@ static bool port_stays(
 		return twin->kind == WIRE_PORT_TAP && twin->network == port->network;
 	if (twin->kind != port->kind || twin->network != port->network ||
 	    twin->queues != port->queues || twin->learning != port->learning ||
+	    twin->allow_spoof != port->allow_spoof || twin->pin_address != port->pin_address ||
+	    strcmp(twin->ip, port->ip) != 0 || strcmp(twin->ip6, port->ip6) != 0 ||
 	    twin->no_offloads != port->no_offloads || strcmp(twin->name, port->name) != 0 ||
 	    memcmp(twin->mac, port->mac, MAC_SIZE) != 0)
 		return false;
 	return true;
 }
 
-static bool limits_differ(const struct wire_port *port, const struct plan_set *other)
+// What a port can be told while it runs. Only trunks that stay differ in allow_spoof.
+static bool settings_differ(const struct wire_port *port, const struct plan_set *other)
 {
 	const struct wire_port *twin = find_port(other, port->port);
-	// Of 64-bit members alone, so without padding.
-	return twin && memcmp(&twin->limits, &port->limits, sizeof(port->limits)) != 0;
+	// Limits are of 64-bit members alone, so without padding.
+	return twin &&
+		(memcmp(&twin->limits, &port->limits, sizeof(port->limits)) != 0 ||
+		 twin->allow_spoof != port->allow_spoof);
 }
 
 static void add_step(struct plan *plan, enum plan_act act, uint32_t id)
@@ -92,7 +97,7 @@ int plan_make(const struct plan_set *want, const struct plan_set *have, struct p
 		const struct wire_port *port = &want->ports[i];
 		if (!port_stays(port, want, have))
 			add_step(&plan, PLAN_PORT_ADD, port->port);
-		else if (limits_differ(port, have))
+		else if (settings_differ(port, have))
 			add_step(&plan, PLAN_PORT_SET, port->port);
 	}
 	*ret_plan = plan;

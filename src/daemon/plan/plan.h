@@ -19,7 +19,7 @@ enum plan_act {
 	PLAN_NETWORK_DEL,
 	PLAN_NETWORK_ADD,
 	PLAN_PORT_ADD,
-	PLAN_PORT_SET, // Of its limits.
+	PLAN_PORT_SET, // Of its limits, and of a trunk's allow_spoof.
 	PLAN_ACT_COUNT
 };
 

@@ -66,6 +66,7 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 		.spec.pin_address = sqlite3_column_int(stmt, 18) != 0,
 		.spec.of_network = sqlite3_column_int(stmt, 19) != 0,
 		.spec.vlan = (uint16_t)sqlite3_column_int(stmt, 24),
+		.spec.allow_spoof = sqlite3_column_int(stmt, 25) != 0,
 		.netns_inode = (uint64_t)sqlite3_column_int64(stmt, 21),
 	};
 	char mac[MAC_TEXT_SIZE];
@@ -81,7 +82,7 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 	COLUMN(stmt, 20, info.spec.netns);
 	COLUMN(stmt, 22, info.spec.ifname);
 	COLUMN(stmt, 23, info.spec.device);
-	column_limits(stmt, 25, &info.spec.limits);
+	column_limits(stmt, 26, &info.spec.limits);
 	if (mac_parse(mac, info.spec.mac))
 		return -EILSEQ;
 	return loader->visit->port(
@@ -168,7 +169,7 @@ int store_load(struct store *s, const struct store_visit *visit, void *arg, stru
 			"SELECT id, name, network, attach, mac, ip, queues, learning, connect,"
 			" endpoint_id, container, place, sandbox, sandbox_seen, created, state,"
 			" no_offloads, ip6, pin_address, of_network, netns, netns_inode, ifname, device, vlan,"
-			" " LIMIT_COLUMNS " FROM ports ORDER BY id",
+			" allow_spoof, " LIMIT_COLUMNS " FROM ports ORDER BY id",
 			load_port,
 			&loader,
 			err

@@ -66,6 +66,8 @@ const char *const store_migrations[] = {
 	"  host_port INTEGER NOT NULL, host_port_end INTEGER NOT NULL,"
 	"  container_port INTEGER NOT NULL, bound INTEGER NOT NULL,"
 	"  PRIMARY KEY (port, place)) WITHOUT ROWID;",
+	// Ports that are there keep the checks that they were made with.
+	"ALTER TABLE ports ADD COLUMN allow_spoof INTEGER NOT NULL DEFAULT 0;",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

@@ -83,11 +83,11 @@ int store_port_insert(
 		err,
 		"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, connect,"
 		" endpoint_id, container, place, sandbox_seen, created, state, no_offloads, ip6,"
-		" pin_address, of_network, netns, netns_inode, ifname, device, vlan, " LIMIT_COLUMNS
-		")"
-		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" pin_address, of_network, netns, netns_inode, ifname, device, vlan,"
+		" allow_spoof, " LIMIT_COLUMNS ")"
+		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
 		" " LIMIT_VALUES ")",
-		"tittsiisssiiiisiisissil",
+		"tittsiisssiiiisiisissiil",
 		spec->name,
 		(int64_t)network,
 		spec->attach,
@@ -110,6 +110,7 @@ int store_port_insert(
 		spec->ifname,
 		spec->device,
 		(int64_t)spec->vlan,
+		(int64_t)spec->allow_spoof,
 		&spec->limits
 	);
 	if (!r)

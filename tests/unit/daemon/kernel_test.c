@@ -199,7 +199,7 @@ static void test_trunk_joins_both(void **state)
 	assert_true(rig_ask_switch(trunk, &stats));
 	assert_int_equal(stats.memory, 1); // Its queues.
 	assert_int_equal(stats.regions, 1);
-	assert_int_equal(rig_stations_at(info.id), 0); // Nobody answers for it.
+	assert_int_equal(rig_stations_at(info.id), 1); // Nobody else may claim its address.
 	(void)rig_add_port(&more);
 	assert_int_equal(rig_stations_at(trunk), 2);
 	assert_int_equal(service_port_remove(instance, "k", &err), 0);

@@ -367,6 +367,33 @@ static void test_port_attachments(void **state)
 	expect_bad_port(&spec, "the namespace's path 'run/netns/a' is relative");
 }
 
+// Who is held to its addresses where nobody said.
+static void test_pins(void **state)
+{
+	struct rwy_err err = {0};
+	struct network_spec net = network("10.0.0.0/24", "10.0.0.1", 1500);
+	struct port_spec spec = port_of("kernel");
+	assert_false(model_pins_address(&spec)); // It has none.
+	SET_TEXT(spec.ip, "10.0.0.2");
+	assert_true(model_pins_address(&spec));
+	spec.learning = true;
+	assert_false(model_pins_address(&spec));
+	spec.learning = false;
+	spec.allow_spoof = true;
+	assert_false(model_pins_address(&spec));
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+	spec.pin_address = true;
+	expect_bad_port(&spec, "it may send from any address and is pinned to its own");
+	spec = port_of("kernel");
+	SET_TEXT(spec.ip, "fd00::2");
+	assert_true(model_pins_address(&spec));
+	spec = port_of("vhost");
+	SET_TEXT(spec.ip, "10.0.0.2");
+	assert_false(model_pins_address(&spec)); // It may route.
+	spec.pin_address = true;
+	assert_int_equal(model_check_port(&spec, &net, &err), 0);
+}
+
 static void test_interface_names(void **state)
 {
 	struct rwy_err err = {0};
@@ -397,11 +424,13 @@ static void test_attachments_lack(void **state)
 		spec = port_of(without[i]);
 		SET_TEXT(spec.ifname, "eth0");
 		expect_bad_port(&spec, "an interface's name: ");
-		spec = port_of(without[i]);
-		SET_TEXT(spec.ip, "10.0.0.2");
-		spec.pin_address = true;
-		expect_bad_port(&spec, "a pinned address: ");
 	}
+	spec = port_of("ether");
+	spec.pin_address = true;
+	expect_bad_port(&spec, "a pinned address: ether ports have none");
+	spec = port_of("ether");
+	spec.allow_spoof = true;
+	expect_bad_port(&spec, "a source address that is checked: ether ports have none");
 	spec = port_of("ether");
 	spec.vlan = 7;
 	assert_int_equal(model_check_port(&spec, &net, &err), 0);
@@ -557,6 +586,7 @@ int main(void)
 		cmocka_unit_test(test_overlap_named),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_port_addresses),
+		cmocka_unit_test(test_pins),
 		cmocka_unit_test(test_port_attachments),
 		cmocka_unit_test(test_interface_names),
 		cmocka_unit_test(test_attachments_lack),

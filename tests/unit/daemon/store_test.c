@@ -145,6 +145,7 @@ static struct port_info sample_port(void)
 			 .vlan = 4094,
 			 .queues = 4,
 			 .learning = true,
+			 .allow_spoof = true,
 			 .no_offloads = true,
 			 .limits =
 				 {.rx_bps = 1,
