@@ -2,6 +2,7 @@
 // A port's vhost-user connection: from ringwayd's hand to live queues, and its end, good or bad. Control
 // thread. A front end that breaks a rule loses its own port and nothing else.
 #include "base/log.h"
+#include "switch/board.h"
 #include "switch/switch.h"
 
 #include <errno.h>
@@ -20,6 +21,10 @@ static void set_state(
 {
 	if (port->state == state && strcmp(port->reason, reason) == 0)
 		return;
+	if (port->state == WIRE_PORT_QUARANTINED || state == WIRE_PORT_QUARANTINED)
+		portstate_note_quarantine(
+			port->saved, state == WIRE_PORT_QUARANTINED ? reason : NULL
+		);
 	port->state = state;
 	(void)snprintf(port->reason, sizeof(port->reason), "%s", reason); // Cut if too long.
 	control_port_event(sw, port);
@@ -50,10 +55,24 @@ static void on_announce(void *ctx, const uint8_t mac[MAC_SIZE])
 		log_debug("port '%s' announced an address that is not its own", port->spec.name);
 }
 
+static int on_keep(void *ctx, const struct vhost_kept *kept, uint32_t count)
+{
+	struct port *port = ctx;
+	return keep_fds(port->sw, port, kept, count);
+}
+
+static void on_drop(void *ctx, const uint32_t *ids, uint32_t count)
+{
+	const struct port *port = ctx;
+	keep_drop(port->sw, port, ids, count);
+}
+
 static const struct vhost_conn_ops attach_ops = {
 	.quiesce = on_quiesce,
 	.resume = on_resume,
 	.announce = on_announce,
+	.keep = on_keep,
+	.drop = on_drop,
 };
 
 static void close_connection(struct port *port)
@@ -65,6 +84,7 @@ static void close_connection(struct port *port)
 	struct vhost_conn *conn = port->conn;
 	vhost_conn_free(conn); // Calls on_quiesce, which still finds the port.
 	port->conn = NULL;
+	port->restored = port->keep_waits = false;
 }
 
 void attach_close(struct switch_state *sw, struct port *port)
@@ -110,22 +130,35 @@ static void on_hang_up(struct port *port)
 		attach_close(port->sw, port);
 }
 
-// Edge-triggered: what was seen does not come again, unless the events are set anew.
+// What was seen of the connection so far does not come again (EPOLLET): attach_look() asks for it.
 static void on_ready(void *arg, uint32_t events)
 {
 	struct port *port = arg;
+	struct switch_state *sw = port->sw;
 	struct rwy_err err = {0};
-	uint32_t watched = vhost_conn_events(port->conn);
 
+	if (sw->frozen || port->restored)
+		return; // Until the start.
+	uint32_t waited_for = vhost_conn_events(port->conn);
+	board_note(&sw->board->control, port->spec.port);
 	int r = vhost_conn_process(port->conn, &err);
-	if (r > 0 || (r == 0 && vhost_conn_events(port->conn) != watched))
+	board_note(&sw->board->control, 0);
+	if (r == -EAGAIN)
+		return; // Until ringwayd has room.
+	if (r > 0 || (r == 0 && vhost_conn_events(port->conn) != waited_for))
 		r = loop_set_events(port->source, vhost_conn_events(port->conn));
-	if (r == 0 || r == -EAGAIN)
+	if (r == 0)
 		return;
 	if (r == -EPIPE)
 		on_hang_up(port);
 	else
-		attach_quarantine(port->sw, port, err.msg[0] ? err.msg : strerror(-r));
+		attach_quarantine(sw, port, err.msg[0] ? err.msg : strerror(-r));
+}
+
+void attach_look(struct port *port)
+{
+	if (port->conn && loop_set_events(port->source, vhost_conn_events(port->conn)))
+		attach_quarantine(port->sw, port, strerror(errno));
 }
 
 static int check_free(struct switch_state *sw, struct port *port, struct rwy_err *err)
@@ -156,13 +189,31 @@ static int check_free(struct switch_state *sw, struct port *port, struct rwy_err
 	return 0;
 }
 
-int attach_connection(struct switch_state *sw, struct port *port, int fd, struct rwy_err *err)
+static struct vhost_conn_config make_config(struct port *port)
 {
-	struct vhost_conn_config config = {
+	return (struct vhost_conn_config){
 		.queue_pairs = port->spec.queues,
 		.mtu = (uint16_t)port->network->spec.mtu,
 		.offloads = !port->spec.no_offloads,
+		.state = &port->saved->vhost,
 	};
+}
+
+static int watch_connection(struct switch_state *sw, struct port *port, struct rwy_err *err)
+{
+	port->source = loop_add_fd(
+		sw->loop, vhost_conn_fd(port->conn), vhost_conn_events(port->conn), on_ready, port
+	);
+	if (port->source)
+		return 0;
+	int r = -errno;
+	close_connection(port);
+	return err_set(err, r, "cannot attach to port '%s': %s", port->spec.name, strerror(-r));
+}
+
+int attach_connection(struct switch_state *sw, struct port *port, int fd, struct rwy_err *err)
+{
+	const struct vhost_conn_config config = make_config(port);
 	int r = check_free(sw, port, err);
 	if (r) {
 		(void)close(fd); // Refused; its peer sees the end.
@@ -177,22 +228,68 @@ int attach_connection(struct switch_state *sw, struct port *port, int fd, struct
 			port->spec.name,
 			strerror(errno)
 		);
-	port->source = loop_add_fd(
-		sw->loop, vhost_conn_fd(port->conn), vhost_conn_events(port->conn), on_ready, port
-	);
-	if (!port->source) {
-		r = -errno;
-		close_connection(port);
-		return err_set(
-			err, r, "cannot attach to port '%s': %s", port->spec.name, strerror(-r)
-		);
+	r = watch_connection(sw, port, err);
+	if (r == 0)
+		set_state(sw, port, WIRE_PORT_CONNECTED, "");
+	return r;
+}
+
+static void close_all(int fd, const struct vhost_kept *kept, uint32_t count)
+{
+	(void)close(fd); // Refused; its peer sees the end.
+	for (uint32_t i = 0; i < count; i++)
+		(void)close(kept[i].fd); // The same.
+}
+
+int attach_restore(
+	struct switch_state *sw,
+	struct port *port,
+	int fd,
+	const struct vhost_kept *kept,
+	uint32_t count,
+	struct rwy_err *err
+)
+{
+	const struct vhost_conn_config config = make_config(port);
+	int r = check_free(sw, port, err);
+	if (r) {
+		close_all(fd, kept, count);
+		return r;
 	}
-	set_state(sw, port, WIRE_PORT_CONNECTED, "");
-	return 0;
+	board_note(&sw->board->control, port->spec.port);
+	port->conn = vhost_conn_restore(fd, &config, &attach_ops, port, kept, count, err);
+	board_note(&sw->board->control, 0);
+	if (!port->conn)
+		return err_prefix(
+			err, "cannot restore port '%s': ", port->spec.name
+		); // Never without err.
+	port->restored = true;
+	r = watch_connection(sw, port, err);
+	if (r == 0)
+		port->state = WIRE_PORT_CONNECTED; // ringwayd knows.
+	if (r == 0 && sw->running) {
+		attach_go(sw, port);
+		attach_look(port);
+	}
+	return r;
+}
+
+void attach_go(struct switch_state *sw, struct port *port)
+{
+	if (!port->restored) { // This switch had it all the time.
+		on_resume(port);
+		return;
+	}
+	port->restored = false;
+	board_note(&sw->board->control, port->spec.port);
+	vhost_conn_go(port->conn);
+	board_note(&sw->board->control, 0);
 }
 
 void attach_check_faults(struct switch_state *sw)
 {
+	if (sw->frozen)
+		return; // The next switch finds them, too.
 	for (struct port *port = sw->ports; port; port = port->next) {
 		const char *reason = find_fault(port);
 		if (reason && port->state != WIRE_PORT_QUARANTINED)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Regular work of the control thread: quarantines ports that a worker found broken, feeds the MAC table with
-// the addresses that workers saw, and evens out their loads.
+// the addresses that workers saw, evens out their loads, and notes what the next switch needs.
 #include "switch/chores.h"
 
 #include <rte_ring_elem.h>
@@ -12,7 +12,7 @@
 
 #define CHORES_MS 20
 #define FAULTS_TICKS 5 // Of CHORES_MS: what workers did not report, lost memory.
-#define BALANCE_MS 1000
+#define SECOND_MS 1000
 #define AGE_MS 10000
 #define LEARN_BATCH 256
 
@@ -40,10 +40,12 @@ static void on_tick(void *arg)
 		attach_check_faults(sw);
 }
 
-static void on_balance(void *arg)
+static void on_second(void *arg)
 {
 	struct switch_state *sw = arg;
 	assign_balance(sw);
+	handover_note_learned(sw);
+	keep_check(sw);
 }
 
 static void on_age(void *arg)
@@ -64,7 +66,7 @@ int chores_start(struct switch_state *sw, struct rwy_err *err)
 {
 	if (!loop_add_timer(sw->loop, CHORES_MS, CHORES_MS, on_tick, sw) ||
 	    !loop_add_timer(sw->loop, AGE_MS, AGE_MS, on_age, sw) ||
-	    !loop_add_timer(sw->loop, BALANCE_MS, BALANCE_MS, on_balance, sw) ||
+	    !loop_add_timer(sw->loop, SECOND_MS, SECOND_MS, on_second, sw) ||
 	    !loop_add_fd(sw->loop, sw->fault_fd, EPOLLIN, on_fault, sw))
 		return err_set(
 			err, -errno, "cannot start the switch's timers: %s", strerror(errno)

@@ -3,11 +3,13 @@
 // non-blocking: a ringwayd that does not read its replies loses its connection, never the switch.
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "switch/board.h"
 #include "switch/count.h"
 #include "switch/switch.h"
 #include "switch/trunk.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -35,7 +37,15 @@ static int on_hello(struct switch_state *sw, struct rwy_err *err)
 		.program = "ringway-switch " RINGWAY_VERSION,
 		.pid = (uint32_t)getpid(),
 		.start_ns = sw->start_ns,
+		.state_size = sizeof(struct port_state),
+		.state_form = PORT_STATE_FORM,
+		.active = sw->active,
+		.has_board = true,
+		.has_listener = sw->listen_fd >= 0,
 	};
+	sw->reply.fds[sw->reply.fd_count++] = sw->board_fd;
+	if (sw->listen_fd >= 0)
+		sw->reply.fds[sw->reply.fd_count++] = sw->listen_fd;
 	return 0;
 }
 
@@ -49,8 +59,10 @@ static int on_ping(struct switch_state *sw, struct rwy_err *err)
 		const struct worker *worker = sw->workers[i];
 		uint64_t turns = count_read(&worker->turns) + count_read(&worker->sleeps);
 		bool sleeps = __atomic_load_n(&worker->asleep, __ATOMIC_ACQUIRE);
+		bool hangs = !sleeps && turns == sw->ping_seen[i];
 		asleep += sleeps;
-		stuck += !sleeps && turns == sw->ping_seen[i];
+		stuck += hangs;
+		board_note(&sw->board->worker[i].hung, hangs);
 		sw->ping_seen[i] = turns;
 	}
 	sw->ping_turns += stuck == 0;
@@ -72,24 +84,32 @@ static int on_network_del(struct switch_state *sw, struct rwy_err *err)
 	return table_remove_network(sw, sw->request.args.ref.id, err);
 }
 
-static int add_trunk(struct switch_state *sw, const struct wire_port *spec, struct rwy_err *err)
+static int add_trunk(
+	struct switch_state *sw,
+	const struct wire_port *spec,
+	int saved_fd,
+	const int *fds,
+	struct rwy_err *err
+)
 {
-	int r = trunk_check_queues(sw->request.fds, sw->request.fd_count, err);
+	int r = trunk_check_queues(fds, spec->queues, err);
 	if (r)
 		return err_prefix(err, "cannot add port '%s': ", spec->name);
-	return trunk_add(sw, spec, sw->request.fds, err);
+	return trunk_add(sw, spec, saved_fd, fds, err);
 }
 
 static int on_port_add(struct switch_state *sw, struct rwy_err *err)
 {
 	const struct wire_port *spec = &sw->request.args.port;
-	int listener_fd = sw->request.fd_count ? sw->request.fds[0] : -1;
+	const int *fds = sw->request.fds + spec->has_state;
+	int saved_fd = spec->has_state ? sw->request.fds[0] : -1;
+	int listener_fd = sw->request.fd_count > (uint32_t)spec->has_state ? fds[0] : -1;
 	int r;
 
 	if (spec->kind == WIRE_PORT_TAP)
-		r = add_trunk(sw, spec, err);
+		r = add_trunk(sw, spec, saved_fd, fds, err);
 	else if (spec->kind == WIRE_PORT_VHOST)
-		r = table_add_port(sw, spec, listener_fd, err);
+		r = table_add_port(sw, spec, saved_fd, listener_fd, err);
 	else
 		r =
 			err_set(err,
@@ -119,6 +139,53 @@ static int on_conn_add(struct switch_state *sw, struct rwy_err *err)
 		return err_set(err, -ENOENT, "cannot attach: no port %u", sw->request.args.ref.id);
 	sw->request.fd_count = 0; // attach_connection() takes it in any case.
 	return attach_connection(sw, port, sw->request.fds[0], err);
+}
+
+static int on_conn_restore(struct switch_state *sw, struct rwy_err *err)
+{
+	const struct wire_kept *args = &sw->request.args.kept;
+	struct vhost_kept kept[VHOST_KEPT_MAX];
+	struct port *port = table_port(sw, args->port);
+
+	if (!port)
+		return err_set(err, -ENOENT, "cannot restore: no port %u", args->port);
+	if (!args->has_conn || args->has_state)
+		return err_set(
+			err, -EPROTO, "cannot restore port '%s': no connection", port->spec.name
+		);
+	for (uint32_t i = 0; i < args->id_count; i++)
+		kept[i] = (struct vhost_kept){args->ids[i].id, sw->request.fds[i + 1]};
+	sw->request.fd_count = 0; // attach_restore() takes them in any case.
+	return attach_restore(sw, port, sw->request.fds[0], kept, args->id_count, err);
+}
+
+static int on_port_fds(struct switch_state *sw, struct rwy_err *err)
+{
+	const struct port *port = table_port(sw, sw->request.args.ref.id);
+	if (!port)
+		return err_set(err, -ENOENT, "there is no port %u", sw->request.args.ref.id);
+	handover_fds(port, &sw->reply.args.kept, sw->reply.fds, &sw->reply.fd_count);
+	return 0;
+}
+
+static int on_start(struct switch_state *sw, struct rwy_err *err)
+{
+	int r = handover_start(sw, sw->request.fd_count ? sw->request.fds[0] : -1, err);
+	if (r == 0)
+		sw->request.fd_count = 0; // Taken.
+	return r;
+}
+
+static int on_freeze(struct switch_state *sw, struct rwy_err *err)
+{
+	handover_freeze(sw);
+	return 0;
+}
+
+static int on_release(struct switch_state *sw, struct rwy_err *err)
+{
+	handover_release(sw);
+	return 0;
 }
 
 static int on_station_add(struct switch_state *sw, struct rwy_err *err)
@@ -186,6 +253,11 @@ static control_handler *const handlers[WIRE_OP_COUNT] = {
 	[WIRE_PORT_SET] = on_port_set,
 	[WIRE_PORT_DEL] = on_port_del,
 	[WIRE_CONN_ADD] = on_conn_add,
+	[WIRE_CONN_RESTORE] = on_conn_restore,
+	[WIRE_PORT_FDS] = on_port_fds,
+	[WIRE_START] = on_start,
+	[WIRE_FREEZE] = on_freeze,
+	[WIRE_RELEASE] = on_release,
 	[WIRE_STATION_ADD] = on_station_add,
 	[WIRE_STATION_DEL] = on_station_del,
 	[WIRE_STATION_SWEEP] = on_station_sweep,
@@ -194,15 +266,19 @@ static control_handler *const handlers[WIRE_OP_COUNT] = {
 	[WIRE_STOP] = on_stop,
 };
 
-static void drop_daemon(struct switch_state *sw, const char *why)
+void control_drop_daemon(struct switch_state *sw, const char *why)
 {
 	if (sw->daemon_fd < 0)
 		return;
 	log_info("ringwayd's connection ended: %s", why);
+	sw->keep_since_s = 0;
 	loop_remove(sw->daemon_source);
 	sw->daemon_source = NULL;
 	fd_close(&sw->daemon_fd);
 	sw->greeted = false;
+	if (sw->spare && !sw->active)
+		loop_stop(sw->loop); // Nobody else can ever start it.
+	keep_look(sw);		     // The next ringwayd asks for what it has to keep.
 }
 
 static void handle_request(struct switch_state *sw)
@@ -232,20 +308,22 @@ static void handle_request(struct switch_state *sw)
 	}
 	// An event that could not be sent may have ended the connection meanwhile.
 	if (sw->daemon_fd >= 0 && wire_send(sw->daemon_fd, reply, &err))
-		drop_daemon(sw, err.msg);
+		control_drop_daemon(sw, err.msg);
 }
 
 static void on_daemon(void *arg, uint32_t events)
 {
 	struct switch_state *sw = arg;
 
+	if (events & EPOLLOUT)
+		keep_room(sw);
 	for (int i = 0; i < CONTROL_REQUESTS_A_TURN && sw->daemon_fd >= 0; i++) {
 		struct rwy_err err = {0};
 		int r = wire_recv(sw->daemon_fd, false, MSG_DONTWAIT, &sw->request, &err);
 		if (r == -EAGAIN)
 			return;
 		if (r)
-			drop_daemon(sw, r == -EPIPE ? "it closed" : err.msg);
+			control_drop_daemon(sw, r == -EPIPE ? "it closed" : err.msg);
 		else
 			handle_request(sw);
 	}
@@ -261,6 +339,15 @@ static bool peer_allowed(int fd)
 	return peer.uid == 0 || peer.uid == getuid();
 }
 
+static int take_daemon(struct switch_state *sw, int fd)
+{
+	sw->daemon_source = loop_add_fd(sw->loop, fd, EPOLLIN, on_daemon, sw);
+	if (!sw->daemon_source)
+		return -errno;
+	sw->daemon_fd = fd;
+	return 0;
+}
+
 // The newest ringwayd is the right one: state-dir's lock lets only one run.
 static void on_listen(void *arg, uint32_t events)
 {
@@ -269,32 +356,48 @@ static void on_listen(void *arg, uint32_t events)
 
 	if (fd < 0 || !peer_allowed(fd))
 		return;
-	drop_daemon(sw, "another one came");
-	sw->daemon_source = loop_add_fd(sw->loop, fd, EPOLLIN, on_daemon, sw);
-	if (!sw->daemon_source) {
+	control_drop_daemon(sw, "another one came");
+	if (take_daemon(sw, fd))
 		log_error("cannot watch ringwayd's connection: %s", strerror(errno));
-		return;
-	}
-	sw->daemon_fd = fd_take(&fd);
+	else
+		(void)fd_take(&fd);
 }
 
-int control_start(struct switch_state *sw, struct rwy_err *err)
+int control_listen(struct switch_state *sw, int fd, struct rwy_err *err)
 {
-	sw->daemon_fd = -1;
-	if (!loop_add_fd(sw->loop, sw->listen_fd, EPOLLIN, on_listen, sw))
+	struct loop_source *source = loop_add_fd(sw->loop, fd, EPOLLIN, on_listen, sw);
+	if (!source)
 		return err_set(
 			err,
 			-errno,
 			"cannot watch the control socket (descriptor %d): %s",
-			sw->listen_fd,
+			fd,
 			strerror(errno)
+		);
+	loop_remove(sw->listen_source);
+	fd_close(&sw->listen_fd);
+	sw->listen_source = source;
+	sw->listen_fd = fd;
+	return 0;
+}
+
+int control_start(struct switch_state *sw, int inherited_fd, struct rwy_err *err)
+{
+	sw->daemon_fd = sw->listen_fd = -1;
+	if (!sw->spare)
+		return control_listen(sw, inherited_fd, err);
+	int flags = fcntl(inherited_fd, F_GETFL);
+	if (flags < 0 || fcntl(inherited_fd, F_SETFL, flags | O_NONBLOCK) ||
+	    take_daemon(sw, inherited_fd))
+		return err_set(
+			err, -errno, "cannot watch ringwayd's connection: %s", strerror(errno)
 		);
 	return 0;
 }
 
 void control_stop(struct switch_state *sw)
 {
-	drop_daemon(sw, "the switch stops");
+	control_drop_daemon(sw, "the switch stops");
 }
 
 void control_port_event(struct switch_state *sw, const struct port *port)
@@ -309,5 +412,5 @@ void control_port_event(struct switch_state *sw, const struct port *port)
 	event.args.event.state = port->state;
 	memcpy(event.args.event.reason, port->reason, sizeof(event.args.event.reason));
 	if (wire_send(sw->daemon_fd, &event, &err))
-		drop_daemon(sw, err.msg);
+		control_drop_daemon(sw, err.msg);
 }

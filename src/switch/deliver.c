@@ -4,6 +4,7 @@
 
 #include "packet/flow.h"
 #include "packet/offload.h"
+#include "switch/board.h"
 #include "switch/count.h"
 #include "switch/lock.h"
 #include "switch/tap.h"
@@ -48,10 +49,12 @@ void deliver_show(struct worker *worker)
 {
 	for (uint32_t i = 0; i < worker->touched_count; i++) {
 		struct port_queue *queue = worker->touched[i];
+		board_note(&worker->board->destination, queue->port->spec.port);
 		lock_take(queue->lock, worker->guarded);
 		vring_show(queue->ring);
 		lock_give(queue->lock, worker->guarded);
 	}
+	board_note(&worker->board->destination, 0);
 }
 
 void deliver_signal(struct worker *worker)
@@ -153,6 +156,7 @@ static void deliver_frames(
 		write_frames(worker, delivery, queue, frames, count);
 		return;
 	}
+	board_note(&worker->board->destination, delivery->to->spec.port);
 	lock_take(queue->lock, worker->guarded);
 	while (done < count) {
 		enum vring_drop drop;
@@ -169,6 +173,7 @@ static void deliver_frames(
 		}
 	}
 	lock_give(queue->lock, worker->guarded);
+	board_note(&worker->board->destination, 0);
 	delivery->drops[DROP_FULL] += count - done;
 }
 

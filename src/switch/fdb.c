@@ -20,6 +20,7 @@ struct fdb {
 	uint32_t generation; // Grows with every removal or move.
 	uint32_t count;
 	uint32_t learned; // Of these.
+	uint32_t changes; // Of learned addresses.
 };
 
 // Of a key. Not rte_hash_crc, which executes SSE4.2's instruction wherever it was compiled for x86. rte_hash uses all bits
@@ -118,6 +119,7 @@ static void drop_entry(struct fdb *fdb, struct fdb_entry *entry)
 	if (!entry->pinned) {
 		entry->port->learned--;
 		fdb->learned--;
+		fdb->changes++;
 	}
 	free(entry);
 	fdb->count--;
@@ -161,6 +163,7 @@ void fdb_learn(struct fdb *fdb, uint64_t key, struct port *port, uint32_t now_s)
 		return;
 	}
 	port->learned++;
+	fdb->changes++;
 }
 
 // Whether an entry is to be removed, given what the caller looks for.
@@ -197,6 +200,29 @@ void fdb_forget_port(struct fdb *fdb, const struct port *port)
 void fdb_age(struct fdb *fdb, uint32_t now_s)
 {
 	drop_matching(fdb, is_old, &now_s);
+}
+
+void fdb_each_learned(
+	const struct fdb *fdb,
+	void (*call)(void *arg, struct port *port, const uint8_t mac[MAC_SIZE]),
+	void *arg
+)
+{
+	uint32_t next = 0;
+	const void *key;
+	void *data;
+
+	while (rte_hash_iterate(fdb->hash, &key, &data, &next) >= 0) {
+		const struct fdb_entry *entry = data;
+		uint64_t value = entry->key >> 16; // fdb_key(): the address is above the slot.
+		if (!entry->pinned)
+			call(arg, entry->port, (const uint8_t *)&value);
+	}
+}
+
+uint32_t fdb_changes(const struct fdb *fdb)
+{
+	return fdb->changes;
 }
 
 uint32_t fdb_count(const struct fdb *fdb)

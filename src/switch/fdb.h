@@ -66,6 +66,14 @@ void fdb_learn(struct fdb *fdb, uint64_t key, struct port *port, uint32_t now_s)
 void fdb_forget_port(struct fdb *fdb, const struct port *port);
 // Removes learned entries that were not seen for FDB_AGE_SECONDS.
 void fdb_age(struct fdb *fdb, uint32_t now_s);
+// Calls for each learned address. The table must not be changed meanwhile.
+void fdb_each_learned(
+	const struct fdb *fdb,
+	void (*call)(void *arg, struct port *port, const uint8_t mac[MAC_SIZE]),
+	void *arg
+);
+// Differs whenever a learned address came, moved or went since.
+uint32_t fdb_changes(const struct fdb *fdb);
 uint32_t fdb_count(const struct fdb *fdb);
 
 // Workers, once a turn, right after reporting a quiescent state: forgets the cache when the table changed.

@@ -6,6 +6,7 @@
 #include "switch/forward.h"
 
 #include "packet/offload.h"
+#include "switch/board.h"
 #include "switch/count.h"
 #include "switch/deliver.h"
 #include "switch/lock.h"
@@ -340,6 +341,7 @@ uint32_t forward_queue(struct worker *worker, struct port_queue *queue, uint32_t
 		max = apply_limit(worker, &queue->port->limits, max);
 	if (max == 0)
 		return 0;
+	board_note(&worker->board->source, queue->port->spec.port);
 	uint32_t taken = source_take(worker, queue, max, drops);
 	if (taken == 0)
 		return 0;

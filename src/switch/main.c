@@ -2,6 +2,7 @@
 // ringway-switch: reads its arguments, starts the EAL and the workers, locks itself in, and runs the control
 // thread's loop. Started by ringwayd or by systemd with the listening control socket as descriptor 3.
 #include "base/log.h"
+#include "switch/board.h"
 #include "switch/chores.h"
 #include "switch/eal.h"
 #include "switch/poll.h"
@@ -40,6 +41,7 @@ struct options {
 	bool poll_always;
 	uint32_t quiet_us;
 	bool no_sandbox;
+	bool spare;
 	enum log_level log_level;
 };
 
@@ -48,7 +50,8 @@ enum {
 	OPT_VERBOSE = 'v',
 	OPT_NO_SANDBOX = 256,
 	OPT_POLL,
-	OPT_QUIET
+	OPT_QUIET,
+	OPT_SPARE
 };
 
 static const struct argp_option option_table[] = {
@@ -69,6 +72,12 @@ static const struct argp_option option_table[] = {
 	 "USEC",
 	 0,
 	 "How long a queue is quiet before it sleeps (default: 100)",
+	 0},
+	{"spare",
+	 OPT_SPARE,
+	 NULL,
+	 0,
+	 "Descriptor 3 is ringwayd's connection; wait for its word to start, and end with it before that",
 	 0},
 	{"verbose", OPT_VERBOSE, NULL, 0, "Log more", 0},
 	{"no-sandbox",
@@ -124,6 +133,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		return set_poll(options, arg, state);
 	case OPT_QUIET:
 		return set_quiet(options, arg, state);
+	case OPT_SPARE:
+		options->spare = true;
+		return 0;
 	case OPT_NO_SANDBOX:
 		options->no_sandbox = true;
 		return 0;
@@ -177,6 +189,7 @@ static int make_workers(
 	for (uint32_t i = 0; i < cores->count; i++) {
 		config.index = i;
 		config.core = cores->cpu[i];
+		config.board = &sw->board->worker[i];
 		sw->workers[i] = worker_new(&config, err);
 		if (!sw->workers[i])
 			return -errno;
@@ -238,10 +251,12 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 	if (r)
 		return r;
 	sw->start_ns = boottime_ns();
-	sw->listen_fd = inherited_socket(err);
-	if (sw->listen_fd < 0)
-		return sw->listen_fd;
-	r = eal_parse_cores(options->cores, &cores, err);
+	sw->spare = options->spare;
+	int socket = inherited_socket(err);
+	if (socket < 0)
+		return socket;
+	sw->board = board_new(&sw->board_fd, err);
+	r = sw->board ? eal_parse_cores(options->cores, &cores, err) : -errno;
 	if (r == 0)
 		r = eal_start(&cores, err);
 	if (r == 0)
@@ -260,7 +275,7 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 	if (r == 0)
 		r = chores_start(sw, err);
 	if (r == 0)
-		r = control_start(sw, err);
+		r = control_start(sw, socket, err);
 	return r;
 }
 
@@ -281,7 +296,8 @@ static int lock_in(struct switch_state *sw, const struct options *options, struc
 static void stop(struct switch_state *sw)
 {
 	control_stop(sw);
-	while (sw->ports)
+	// The ports' memories are another switch's after a release, so nothing of them is touched.
+	while (sw->ports && sw->running)
 		(void)table_remove_port(sw, sw->ports->spec.port, NULL); // It exists.
 	for (uint32_t i = 0; i < sw->worker_count; i++) {
 		__atomic_store_n(&sw->workers[i]->stop, true, __ATOMIC_RELEASE);
@@ -289,7 +305,7 @@ static void stop(struct switch_state *sw)
 		(void)rte_eal_wait_lcore(EAL_WORKER_LCORE + i);
 	}
 	watchdog_stop(&sw->watchdog);
-	while (sw->networks)
+	while (sw->networks && sw->running)
 		(void)table_remove_network(sw, sw->networks->spec.network, NULL); // It has no port.
 	loop_free(sw->loop);
 }

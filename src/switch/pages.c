@@ -73,6 +73,7 @@ static uint64_t own_memory(const struct port *port)
 
 	if (port->path)
 		size += sizeof(*port->path) + sizeof(struct port *);
+	size += portstate_used(port->saved);
 	return port->conn ? size + vhost_conn_own_memory(port->conn) : size;
 }
 

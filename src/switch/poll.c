@@ -116,6 +116,23 @@ static void note_awake(struct worker *worker)
 	__atomic_store_n(&worker->awake, worker->set.queue_count, __ATOMIC_RELAXED);
 }
 
+// Both queues of the pair, behind a takeover.
+static void recall(
+	struct worker *worker,
+	struct port *port,
+	struct port_queue *queue,
+	struct port_pair *state
+)
+{
+	const struct port_path *path = __atomic_load_n(&port->path, __ATOMIC_ACQUIRE);
+
+	state->recall = false;
+	deliver_call(worker, queue);
+	for (uint16_t i = 0; path && i < path->tx_count; i++)
+		if (path->tx[i].pair == queue->pair)
+			deliver_call(worker, &path->tx[i]);
+}
+
 // Stale and repeated ids are no harm: a queue is polled for the quiet time.
 static void wake_queue(struct worker *worker, uint32_t id)
 {
@@ -126,6 +143,8 @@ static void wake_queue(struct worker *worker, uint32_t id)
 	if (!queue || __atomic_load_n(&port->fault, __ATOMIC_RELAXED))
 		return;
 	source_wake(queue);
+	if (__builtin_expect(state->recall, 0))
+		recall(worker, port, queue, state);
 	__atomic_store_n(&state->awake, true, __ATOMIC_RELAXED);
 	turns_put(&worker->set, port->slot, queue, state, worker->now);
 }

@@ -86,6 +86,7 @@ struct network {
 };
 
 struct switch_state;
+struct port_state;
 
 enum spoof_mode {
 	SPOOF_CHECK_NONE,
@@ -115,7 +116,10 @@ struct port_pair {
 	uint64_t
 		next_look; // TSC: when a TAP that had nothing is looked at again. The worker's alone.
 	bool awake;	   // Polled now.
-	uint8_t burst;	   // The most that one poll takes; see turns.h. The worker's alone.
+	// Its front end is signalled once, by the worker that polls it next: what the last switch showed it may not have
+	// signalled. Set by the control thread before the queue is given.
+	bool recall;
+	uint8_t burst; // The most that one poll takes; see turns.h. The worker's alone.
 	// The worker in charge, or PORT_NO_WORKER. Stored by the control thread (release), loaded by workers (acquire).
 	uint16_t worker;
 	// The control thread's.
@@ -134,20 +138,26 @@ struct port {
 	struct switch_state *sw;
 	struct wire_port spec;
 	struct network *network;
-	struct port_path *path; // Published; NULL while nothing may be delivered or taken.
+	struct port_path *path;	       // Published; NULL while nothing may be delivered or taken.
+	struct port_path *unpublished; // Until the grace period of publish_remove_all() has passed.
 	struct spoof_check check;
 	uint64_t mac_key; // The pinned address's key in the MAC table; 0: none.
 	uint32_t learned; // Learned addresses behind the port. Control thread.
+	uint32_t noted;	  // Of them, those that `saved` has got so far. Control thread.
 	enum wire_port_state state;
 	char reason[160];
 	uint32_t fault; // enum vring_fault or PORT_FAULT_*, stored by a worker, once.
 	struct vhost_conn *conn;
 	struct loop_source *source;
+	bool restored; // Its connection goes on where another switch left it, once this one is started.
+	bool keep_waits; // A message of its front end waits until ringwayd takes what it brought.
 	int listener_fd; // Kept for ringwayd, never used here. -1: none.
+	int saved_fd;	 // The memory behind `saved`; -1: it does not outlive this process.
 	int *tap_fds;	 // [spec.queues] of a TAP, otherwise NULL.
 	struct limits limits;
-	struct port_pair *pair;				 // [spec.queues]
-	struct port_counters counters[WIRE_WORKERS_MAX]; // By worker.
+	struct port_pair *pair;		// [spec.queues]
+	struct port_counters *counters; // [WIRE_WORKERS_MAX], in `saved`.
+	struct port_state *saved;	// See portstate.h.
 };
 
 // Ports by slot, for events that carry a slot instead of a pointer. Published: stored with release by the control thread,

@@ -124,6 +124,31 @@ void publish_remove(struct switch_state *sw, struct port *port)
 	free(old);
 }
 
+void publish_remove_all(struct switch_state *sw)
+{
+	struct port_list *old_flood[WIRE_NETWORKS_MAX];
+	uint32_t floods = 0;
+
+	for (struct network *network = sw->networks; network; network = network->next) {
+		old_flood[floods++] = network->flood;
+		__atomic_store_n(&network->flood, NULL, __ATOMIC_RELEASE);
+	}
+	for (struct port *port = sw->ports; port; port = port->next) {
+		struct port_path *old = port->path;
+		port->unpublished = old;
+		__atomic_store_n(&port->path, NULL, __ATOMIC_RELEASE);
+		if (old)
+			assign_path(sw, port, old);
+	}
+	assign_wait(sw);
+	while (floods)
+		free(old_flood[--floods]);
+	for (struct port *port = sw->ports; port; port = port->next) {
+		free(port->unpublished);
+		port->unpublished = NULL;
+	}
+}
+
 static void add_queue(struct port *port, struct port_path *path, uint16_t pair, bool is_rx)
 {
 	struct vhost_queue *queue = vhost_conn_queue(port->conn, 2u * pair + (is_rx ? 1 : 0));
@@ -196,10 +221,10 @@ int publish_path(struct switch_state *sw, struct port *port, struct port_path *p
 
 int publish_add(struct switch_state *sw, struct port *port)
 {
-	struct port_path *path = calloc(1, sizeof(*path));
+	struct port_path *path = sw->running ? calloc(1, sizeof(*path)) : NULL;
 
 	if (!path)
-		return -ENOMEM;
+		return sw->running ? -ENOMEM : 0;
 	for (uint16_t pair = 0; pair < port->spec.queues; pair++) {
 		add_queue(port, path, pair, true);
 		add_queue(port, path, pair, false);

@@ -7,6 +7,7 @@
 #include "switch/balance.h"
 #include "switch/fdb.h"
 #include "switch/port.h"
+#include "switch/portstate.h"
 #include "switch/stations.h"
 #include "switch/watchdog.h"
 #include "switch/worker.h"
@@ -33,10 +34,20 @@ struct switch_state {
 	uint64_t start_tsc; // Where switch_seconds() is 0.
 	struct watchdog watchdog;
 	uint64_t start_ns; // CLOCK_BOOTTIME.
-	int listen_fd;	   // The control socket, inherited.
-	int daemon_fd;	   // ringwayd's connection; -1: none.
+	int listen_fd;	   // The control socket, inherited or got with the start; -1: none yet.
+	struct loop_source *listen_source;
+	int daemon_fd; // ringwayd's connection; -1: none.
 	struct loop_source *daemon_source;
 	bool greeted; // ringwayd has sent its hello.
+	bool spare;   // Was started as one: without ringwayd it ends, until it is started.
+	bool active;  // WIRE_START came.
+	bool running; // Frames move. Nothing is published otherwise.
+	bool frozen;  // No front end's message is handled.
+	uint64_t
+		keep_since_s; // switch_seconds() since when ringwayd takes nothing; only while a port's keep_waits.
+	uint32_t learned_noted; // fdb_changes() when learned addresses were noted last.
+	struct board *board;
+	int board_fd;
 	uint32_t network_count, port_count;
 	struct network *networks;	// In order of id.
 	struct port *ports, *last_port; // In order of id.
@@ -65,10 +76,11 @@ int table_add_network(
 	struct rwy_err *err
 );
 int table_remove_network(struct switch_state *sw, uint32_t id, struct rwy_err *err);
-// Takes listener_fd (-1: none) on success.
+// Takes saved_fd, a port's state memory, and listener_fd (-1: none) on success.
 int table_add_port(
 	struct switch_state *sw,
 	const struct wire_port *spec,
+	int saved_fd,
 	int listener_fd,
 	struct rwy_err *err
 );
@@ -94,22 +106,79 @@ void assign_balance(struct switch_state *sw);
 void publish_remove(struct switch_state *sw, struct port *port);
 // Shows a path that was made for the port, and frees the one before. -ENOMEM: nothing changed.
 int publish_path(struct switch_state *sw, struct port *port, struct port_path *path);
-// Shows the port's live queues to the workers. On lack of memory the port stays unpublished: -ENOMEM.
+// Shows the port's live queues to the workers, if frames move. On lack of memory the port stays unpublished: -ENOMEM.
 int publish_add(struct switch_state *sw, struct port *port);
+// Takes all rings and memory of all ports away from the workers; returns when none is used.
+void publish_remove_all(struct switch_state *sw);
 
 // attach.c: connections.
 // Takes fd, also on failure. -EBUSY, -EPERM as WIRE_CONN_ADD says.
 int attach_connection(struct switch_state *sw, struct port *port, int fd, struct rwy_err *err);
+// Goes on with a connection and what came over it: a port's memory has the session. Takes fd and the descriptors, also on
+// failure. -EBUSY, -EPERM, -EPROTO as WIRE_CONN_RESTORE says.
+int attach_restore(
+	struct switch_state *sw,
+	struct port *port,
+	int fd,
+	const struct vhost_kept *kept,
+	uint32_t count,
+	struct rwy_err *err
+);
+// Makes the port's connection move frames, once the switch is running.
+void attach_go(struct switch_state *sw, struct port *port);
+// Looks at the port's connection again: messages may have come while it was not looked at.
+void attach_look(struct port *port);
 void attach_close(struct switch_state *sw, struct port *port);
 void attach_quarantine(struct switch_state *sw, struct port *port, const char *reason);
 // Quarantines every port whose ring, call eventfd or memory was found broken since the last look.
 void attach_check_faults(struct switch_state *sw);
 
 // control.c: ringwayd's requests.
-int control_start(struct switch_state *sw, struct rwy_err *err);
+// Listens on sw->listen_fd, or takes daemon_fd (-1: none) as ringwayd's connection.
+int control_start(struct switch_state *sw, int daemon_fd, struct rwy_err *err);
+// Listens on fd from now on, and no more on any other. Takes it on success.
+int control_listen(struct switch_state *sw, int fd, struct rwy_err *err);
 void control_stop(struct switch_state *sw);
+void control_drop_daemon(struct switch_state *sw, const char *why);
 // Tells ringwayd of a port's state, when one is there.
 void control_port_event(struct switch_state *sw, const struct port *port);
+
+// keep.c: what outlives this process in ringwayd's hands.
+// Tells ringwayd of descriptors that a front end brought. 0; -EAGAIN: it takes none now, attach_look() follows when it does.
+// Without a ringwayd nothing is to be told: the next one asks.
+int keep_fds(
+	struct switch_state *sw,
+	struct port *port,
+	const struct vhost_kept *kept,
+	uint32_t count
+);
+// The same of those that are closed.
+void keep_drop(
+	struct switch_state *sw,
+	const struct port *port,
+	const uint32_t *ids,
+	uint32_t count
+);
+// Goes on without a ringwayd that has taken nothing for seconds. Once a second.
+void keep_check(struct switch_state *sw);
+// ringwayd's connection has room again.
+void keep_room(struct switch_state *sw);
+// Front ends whose messages waited for ringwayd go on.
+void keep_look(struct switch_state *sw);
+
+// handover.c: ringwayd's requests that hand ports over. Errors as wire.h says.
+int handover_start(struct switch_state *sw, int listen_fd, struct rwy_err *err);
+void handover_freeze(struct switch_state *sw);
+void handover_release(struct switch_state *sw);
+// Fills what the next switch needs of the port; the descriptors stay the port's.
+void handover_fds(
+	const struct port *port,
+	struct wire_kept *ret_kept,
+	int *ret_fds,
+	uint32_t *ret_count
+);
+// Notes learned addresses in the ports' memories. Once a second.
+void handover_note_learned(struct switch_state *sw);
 
 // pages.c: fills a page of stats or state from the first port behind `after`.
 void pages_stats(struct switch_state *sw, uint32_t after, struct wire_stats *ret_stats);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Networks and ports by id. Control thread. A port's address is pinned in the MAC table as long as the port
 // exists, connected or not, so that frames for it are never flooded.
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "switch/spoof.h"
 #include "switch/switch.h"
@@ -231,8 +232,32 @@ static void unlink_port(struct switch_state *sw, struct port *port)
 
 static void free_port(struct port *port)
 {
+	portstate_unmap(port->saved);
 	free(port->pair);
 	free(port);
+}
+
+// Reads what the switch before left of a port that it had.
+static void take_saved(struct switch_state *sw, struct port *port)
+{
+	const struct port_state *saved = port->saved;
+
+	port->counters = port->saved->counters;
+	if (saved->quarantined) {
+		port->state = WIRE_PORT_QUARANTINED;
+		memcpy(port->reason, saved->reason, sizeof(port->reason));
+	} else if (port->spec.quarantine[0]) {
+		port->state = WIRE_PORT_QUARANTINED;
+		memcpy(port->reason, port->spec.quarantine, sizeof(port->reason));
+		portstate_note_quarantine(port->saved, port->reason);
+	}
+	for (uint32_t i = 0; port->spec.learning && i < saved->learned_count; i++)
+		fdb_learn(
+			sw->fdb,
+			fdb_key(port->network->slot, saved->learned[i]),
+			port,
+			switch_seconds(sw)
+		);
 }
 
 static struct port *make_port(struct switch_state *sw, const struct wire_port *spec)
@@ -260,7 +285,7 @@ static struct port *make_port(struct switch_state *sw, const struct wire_port *s
 	if (spec->kind == WIRE_PORT_VHOST)
 		port->mac_key = fdb_key(port->network->slot, spec->mac);
 	(void)spoof_init(&port->check, spec); // Checked before.
-	port->listener_fd = -1;
+	port->listener_fd = port->saved_fd = -1;
 	limits_init(&port->limits, &spec->limits, rte_get_tsc_hz(), rte_rdtsc());
 	return port;
 }
@@ -287,33 +312,56 @@ static void check_fds(struct switch_state *sw)
 	);
 }
 
+// The port with its memory, its address pinned.
+static int new_port(
+	struct switch_state *sw,
+	const struct wire_port *spec,
+	int saved_fd,
+	struct port **ret_port,
+	struct rwy_err *err
+)
+{
+	struct port *port = make_port(sw, spec);
+	if (!port)
+		return err_set(err, -ENOMEM, "out of memory");
+	int r = portstate_map(saved_fd, &port->saved, err);
+	if (r == 0 && port->mac_key) {
+		r = fdb_pin(sw->fdb, port->mac_key, port);
+		if (r)
+			err_set(err,
+				r,
+				"%s",
+				r == -EEXIST ? "its MAC is taken on this network"
+					     : "the MAC table is full");
+	}
+	if (r)
+		free_port(port);
+	else
+		*ret_port = port;
+	return r;
+}
+
 int table_add_port(
 	struct switch_state *sw,
 	const struct wire_port *spec,
+	int saved_fd,
 	int listener_fd,
 	struct rwy_err *err
 )
 {
+	struct port *port = NULL;
 	int r = check_port(sw, spec, err);
 	if (r)
 		return r;
-	struct port *port = make_port(sw, spec);
-	if (!port)
-		return err_set(err, -ENOMEM, "cannot add port '%s': out of memory", spec->name);
-	if (port->mac_key)
-		r = fdb_pin(sw->fdb, port->mac_key, port);
+	r = new_port(sw, spec, saved_fd, &port, err);
 	if (r) {
-		free_port(port);
-		return err_set(
-			err,
-			r,
-			"cannot add port '%s': %s",
-			spec->name,
-			r == -EEXIST ? "its MAC is taken on this network" : "the MAC table is full"
-		);
+		(void)err_prefix(err, "cannot add port '%s': ", spec->name); // Only adds text.
+		return r;
 	}
+	port->saved_fd = saved_fd;
 	port->listener_fd = listener_fd;
 	link_port(sw, port);
+	take_saved(sw, port);
 	sw->fds_wanted += fds_of(port);
 	check_fds(sw);
 	return 0;
@@ -346,8 +394,9 @@ int table_remove_port(struct switch_state *sw, uint32_t id, struct rwy_err *err)
 	sw->fds_wanted -= fds_of(port);
 	fdb_forget_port(sw->fdb, port);
 	assign_wait(sw); // A worker may have it from its slot.
-	if (port->listener_fd >= 0)
-		(void)close(port->listener_fd); // Only kept; nothing to do about a failing close.
+	// Only kept; nothing to do about a failing close.
+	fd_close(&port->listener_fd);
+	fd_close(&port->saved_fd);
 	free_port(port);
 	return 0;
 }

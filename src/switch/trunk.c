@@ -140,29 +140,36 @@ static struct port_path *make_path(struct port *port)
 	return path;
 }
 
-static int start(struct switch_state *sw, struct port *port, const int *fds)
+int trunk_publish(struct switch_state *sw, struct port *port)
 {
-	int r = prepare_workers(sw);
-	if (r == 0)
-		r = take_queues(port, fds);
-	struct port_path *path = r == 0 ? make_path(port) : NULL;
-	if (r == 0)
-		r = path ? publish_path(sw, port, path) : -ENOMEM;
+	struct port_path *path = sw->running && port->tap_fds ? make_path(port) : NULL;
+	if (!path)
+		return sw->running && port->tap_fds ? -ENOMEM : 0;
+	int r = publish_path(sw, port, path);
 	if (r)
 		free(path);
 	return r;
 }
 
+static int start(struct switch_state *sw, struct port *port, const int *fds)
+{
+	int r = prepare_workers(sw);
+	if (r == 0)
+		r = take_queues(port, fds);
+	return r ? r : trunk_publish(sw, port);
+}
+
 int trunk_add(
 	struct switch_state *sw,
 	const struct wire_port *spec,
+	int saved_fd,
 	const int *fds,
 	struct rwy_err *err
 )
 {
 	int r = check_spec(spec, err);
 	if (r == 0)
-		r = table_add_port(sw, spec, -1, err);
+		r = table_add_port(sw, spec, saved_fd, -1, err);
 	if (r)
 		return r;
 	struct port *port = table_port(sw, spec->port);
@@ -173,6 +180,7 @@ int trunk_add(
 	}
 	free(port->tap_fds); // The descriptors are the caller's again.
 	port->tap_fds = NULL;
+	port->saved_fd = -1;
 	(void)table_remove_port(sw, spec->port, NULL); // It was just added.
 	return err_set(err, r, "cannot add port '%s': %s", spec->name, strerror(-r));
 }

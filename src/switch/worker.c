@@ -3,6 +3,7 @@
 // state once a turn, and is off line to RCU while it sleeps. turns.h says whose turn it is, poll.c who sleeps.
 #include "switch/worker.h"
 
+#include "switch/board.h"
 #include "switch/count.h"
 #include "switch/forward.h"
 #include "switch/poll.h"
@@ -73,6 +74,7 @@ struct worker *worker_new(const struct worker_config *config, struct rwy_err *er
 		worker->index = config->index;
 		worker->guarded = config->guarded;
 		worker->fault_fd = config->fault_fd;
+		worker->board = config->board;
 		worker->tsc_hz = config->tsc_hz;
 		worker->start_tsc = worker->next_second = config->start_tsc;
 		worker->look_cycles = config->tsc_hz / LOOKS_A_SECOND;
@@ -159,6 +161,7 @@ int worker_main(void *arg)
 {
 	struct worker *worker = arg;
 
+	board_thread((int)worker->index);
 	__atomic_store_n(&worker->tid, gettid(), __ATOMIC_RELEASE);
 	worker->now = rte_rdtsc();
 	rte_rcu_qsbr_thread_online(worker->qsbr, worker->index);

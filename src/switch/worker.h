@@ -61,6 +61,7 @@ struct worker {
 	int epoll_fd;	    // Kick descriptors of its queues, and wake_fd.
 	int wake_fd;	    // eventfd: the control thread wakes a sleeping worker.
 	int fault_fd;	    // eventfd of all workers: one reports a port's fault.
+	struct board_worker *board; // Its part of the switch's board.
 	uint64_t tsc_hz;
 	uint64_t start_tsc;   // Where now_s is 0; the same for all workers.
 	uint64_t look_cycles; // Between two looks for kicks.
@@ -102,7 +103,8 @@ struct worker_config {
 	unsigned int index, core;
 	bool guarded;
 	int fault_fd;
-	uint64_t quiet_cycles; // UINT64_MAX: queues never sleep.
+	struct board_worker *board; // Never NULL.
+	uint64_t quiet_cycles;	    // UINT64_MAX: queues never sleep.
 	uint64_t tsc_hz, start_tsc;
 	const struct port_table *ports;
 	const struct fdb *fdb;

@@ -72,6 +72,7 @@ class Switch:
             self.listeners[port] = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
             self.listeners[port].bind(path)
             self.listeners[port].listen(8)
+        self.ask("start", {})
         threading.Thread(target=self.pass_connections, daemon=True).start()
 
     @staticmethod

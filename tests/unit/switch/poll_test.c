@@ -2,6 +2,7 @@
 // Two workers, a control thread and front ends, each a thread of its own. Queues fall asleep at once, so nearly every frame has
 // to wake its queue, while the control thread moves queues between workers, publishes paths anew, and lets other ports come and go.
 // A wake-up that is lost stops the exchange for good, which is what fails the test. Run it under TSan too (-Db_sanitize=thread).
+#include "switch/board.h"
 #include "switch/count.h"
 #include "switch/eal.h"
 #include "switch/switch.h"
@@ -56,6 +57,7 @@ struct end {
 
 struct scene {
 	struct switch_state sw;
+	struct board board;
 	pthread_t thread[WORKERS];
 	struct vring_mem mem;
 	struct end end[3];
@@ -118,7 +120,7 @@ static void add_port(struct scene *scene, uint32_t number)
 		.mac = {2, 0, 0, 0, 0, (uint8_t)number},
 	};
 
-	assert_int_equal(table_add_port(&scene->sw, &spec, -1, &err), 0);
+	assert_int_equal(table_add_port(&scene->sw, &spec, -1, -1, &err), 0);
 	end->port = table_port(&scene->sw, spec.port);
 	init_ring(scene, &end->tx, &end->tx_back, false);
 	init_ring(scene, &end->rx, &end->rx_back, true);
@@ -262,6 +264,7 @@ static void set_up_workers(struct scene *scene, uint64_t quiet_cycles)
 
 	for (uint32_t i = 0; i < WORKERS; i++) {
 		config.index = i;
+		config.board = &scene->board.worker[i];
 		sw->workers[i] = worker_new(&config, &err);
 		assert_non_null(sw->workers[i]);
 		sw->worker_count++;
@@ -292,6 +295,9 @@ static struct scene *scene_new(uint64_t quiet_cycles)
 	sw->tsc_hz = rte_get_tsc_hz();
 	sw->start_tsc = rte_rdtsc();
 	sw->fault_fd = eventfd(0, EFD_NONBLOCK);
+	sw->board = &scene->board;
+	sw->running = sw->active = true;
+	sw->daemon_fd = -1;
 	scene->mem = (struct vring_mem){
 		.count = 1,
 		.region[0] =
@@ -423,7 +429,7 @@ static void add_tap(struct scene *scene)
 	assert_int_equal(
 		setsockopt(pair[1], SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)), 0
 	);
-	assert_int_equal(trunk_add(&scene->sw, &port, pair, NULL), 0);
+	assert_int_equal(trunk_add(&scene->sw, &port, -1, pair, NULL), 0);
 	scene->trunk = table_port(&scene->sw, port.port);
 	scene->peer = pair[1];
 	assert_int_equal(stations_add(scene->sw.stations, &station, scene->trunk, NULL), 0);

@@ -35,6 +35,7 @@ static struct worker *make_worker(struct rig *rig)
 {
 	const struct worker_config config = {
 		.fault_fd = rig->sw.fault_fd,
+		.board = &rig->board.worker[0],
 		.quiet_cycles = UINT64_MAX,
 		.tsc_hz = rte_get_tsc_hz(),
 		.ports = &rig->sw.table,
@@ -63,6 +64,9 @@ struct rig *rig_new(void)
 	rig->sw.stations = stations_new(rig->sw.qsbr, rig->fdb);
 	assert_non_null(rig->sw.stations);
 	rig->sw.fault_fd = eventfd(0, EFD_NONBLOCK);
+	rig->sw.board = &rig->board;
+	rig->sw.running = rig->sw.active = true;
+	rig->sw.daemon_fd = -1;
 	rig->worker = rig->sw.workers[0] = make_worker(rig);
 	rig->sw.worker_count = 1;
 	for (uint32_t i = 1; i <= 2; i++) {
@@ -113,7 +117,7 @@ struct port *rig_port(struct rig *rig, uint32_t network, const uint8_t *mac, boo
 		.learning = learning,
 	};
 	memcpy(spec.mac, mac, MAC_SIZE);
-	assert_int_equal(table_add_port(&rig->sw, &spec, -1, &err), 0);
+	assert_int_equal(table_add_port(&rig->sw, &spec, -1, -1, &err), 0);
 	return table_port(&rig->sw, spec.port);
 }
 
@@ -178,7 +182,7 @@ struct port *rig_trunk(
 		own[i] = pair[0];
 		ret_peers[i] = pair[1];
 	}
-	assert_int_equal(trunk_add(&rig->sw, &spec, own, &err), 0);
+	assert_int_equal(trunk_add(&rig->sw, &spec, -1, own, &err), 0);
 	return table_port(&rig->sw, spec.port);
 }
 

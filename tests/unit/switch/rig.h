@@ -3,6 +3,7 @@
 // are the ring tests' driver.
 #pragma once
 
+#include "switch/board.h"
 #include "switch/forward.h"
 #include "switch/switch.h"
 #include "tests/unit/vring/driver.h"
@@ -20,6 +21,7 @@ struct rig_end {
 };
 
 struct rig {
+	struct board board;
 	struct switch_state sw;
 	struct fdb *fdb;
 	struct worker *worker;

@@ -99,7 +99,7 @@ static void test_an_address_has_one_place(void **state)
 	assert_int_equal(rig_station(s->rig, s->a, mac_k, 1, "10.0.0.2", NULL), -EEXIST);
 	struct wire_port spec = {.port = 99, .network = 1, .name = "k", .queues = 1};
 	memcpy(spec.mac, mac_k, MAC_SIZE);
-	assert_int_equal(table_add_port(&s->rig->sw, &spec, -1, NULL), -EEXIST);
+	assert_int_equal(table_add_port(&s->rig->sw, &spec, -1, -1, NULL), -EEXIST);
 	assert_int_equal(rig_station(s->rig, s->trunk[1], group, 1, NULL, NULL), -EINVAL);
 	expect_mac(s, 1, "10.0.0.1", mac_k);
 	expect_mac(s, 1, "10.0.0.2", NULL);

@@ -130,7 +130,7 @@ static int set_up(void **state)
 	}
 	set_link(true);
 	s.packet = open_packet();
-	if (trunk_check_queues(fds, QUEUES, &err) || trunk_add(&s.rig->sw, &spec, fds, &err))
+	if (trunk_check_queues(fds, QUEUES, &err) || trunk_add(&s.rig->sw, &spec, -1, fds, &err))
 		fail_msg("%s", err.msg);
 	s.trunk = table_port(&s.rig->sw, spec.port);
 	assert_int_equal(rig_station(s.rig, s.trunk, mac_k, 1, NULL, NULL), 0);

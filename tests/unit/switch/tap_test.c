@@ -470,24 +470,24 @@ static void test_what_is_no_trunk(void **state)
 	assert_int_equal(trunk_check_queues(fds, 1, &err), -EINVAL);
 	bad = spec;
 	bad.port = 7;
-	assert_int_equal(trunk_add(&s->rig->sw, &bad, fds, &err), -EINVAL);
+	assert_int_equal(trunk_add(&s->rig->sw, &bad, -1, fds, &err), -EINVAL);
 	bad = spec;
 	bad.mac[0] = 2;
-	assert_int_equal(trunk_add(&s->rig->sw, &bad, fds, &err), -EINVAL);
+	assert_int_equal(trunk_add(&s->rig->sw, &bad, -1, fds, &err), -EINVAL);
 	bad = spec;
 	bad.queues = WIRE_QUEUES_MAX + 1;
-	assert_int_equal(trunk_add(&s->rig->sw, &bad, fds, &err), -EINVAL);
+	assert_int_equal(trunk_add(&s->rig->sw, &bad, -1, fds, &err), -EINVAL);
 	bad = spec;
 	bad.network = 3;
 	bad.port = WIRE_TRUNK_ID(3);
-	assert_int_equal(trunk_add(&s->rig->sw, &bad, fds, &err), -ENOENT);
+	assert_int_equal(trunk_add(&s->rig->sw, &bad, -1, fds, &err), -ENOENT);
 	bad = spec;
 	bad.network = 1;
 	bad.port = WIRE_TRUNK_ID(1);
-	assert_int_equal(trunk_add(&s->rig->sw, &bad, fds, &err), -EEXIST);
+	assert_int_equal(trunk_add(&s->rig->sw, &bad, -1, fds, &err), -EEXIST);
 	close(fds[0]); // Still the test's.
 	fds[0] = -1;
-	assert_int_equal(trunk_add(&s->rig->sw, &spec, fds, &err), -EBADF);
+	assert_int_equal(trunk_add(&s->rig->sw, &spec, -1, fds, &err), -EBADF);
 	assert_null(table_port(&s->rig->sw, spec.port));
 	// A connection is nothing for a TAP.
 	assert_int_equal(attach_connection(&s->rig->sw, s->trunk, fds[1], &err), -EINVAL);
