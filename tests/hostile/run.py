@@ -95,7 +95,7 @@ class Switch:
             with self.changed:
                 if message.get("id"):
                     self.replies[message["id"]] = message
-                else:
+                elif message["op"] == "port_event":
                     event = message["args"]
                     self.states[event["port"]] = (event["state"], event.get("reason", ""))
                 self.changed.notify_all()
