@@ -3,6 +3,8 @@
 // Little endian; this back end runs on little-endian machines only. Inside src/vring/.
 #pragma once
 
+#include "vring/hook.h"
+
 #include <stdint.h>
 
 #define DESC_F_NEXT 1
@@ -53,6 +55,14 @@ _Static_assert(sizeof(struct vring_desc_entry) == 16, "virtio 1.1, 2.6.5");
 _Static_assert(sizeof(struct vring_used_entry) == 8, "virtio 1.1, 2.6.8");
 _Static_assert(__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__, "rings are little endian");
 
+// Reads a shared half word once.
+static inline uint16_t half_read(const uint16_t *half, int order)
+{
+	uint16_t value = __atomic_load_n(half, order);
+	vring_fetched(half, sizeof(value));
+	return value;
+}
+
 // A descriptor's private copy.
 struct desc {
 	uint64_t addr;
@@ -68,7 +78,9 @@ struct vring_word {
 
 static inline uint64_t word_read(const uint8_t *word)
 {
-	return ((const volatile struct vring_word *)word)->value;
+	uint64_t value = ((const volatile struct vring_word *)word)->value;
+	vring_fetched(word, sizeof(value));
+	return value;
 }
 
 // Reads a shared descriptor once. An indirect table may lie at any address: the specification asks for

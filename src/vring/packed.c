@@ -41,10 +41,13 @@ void packed_store_pending(const struct vring *ring, uint32_t count)
 {
 	const struct vring_place *place = ring->place;
 
-	for (uint32_t i = count - 1; i > 0; i--)
+	for (uint32_t i = count - 1; i > 0; i--) {
+		vring_storing();
 		__atomic_store_n(
 			packed_word(ring, place->index[i]), place->word[i], __ATOMIC_RELAXED
 		);
+	}
+	vring_storing();
 	__atomic_store_n(packed_word(ring, place->index[0]), place->word[0], __ATOMIC_RELEASE);
 }
 
@@ -58,10 +61,13 @@ void packed_show(struct vring *ring)
 	if (ring->unshown == 0)
 		return;
 	place->next = packed_place_word((struct packed_place){ring->next_used, ring->used_wrap});
+	vring_storing();
 	__atomic_store_n(&place->count, ring->pending_count, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	packed_store_pending(ring, ring->pending_count);
+	vring_storing();
 	__atomic_store_n(&place->base, place->next, __ATOMIC_RELEASE);
+	vring_storing();
 	__atomic_store_n(&place->count, 0, __ATOMIC_RELEASE);
 	__atomic_signal_fence(__ATOMIC_SEQ_CST);
 	ring->pending_count = 0;
@@ -83,6 +89,7 @@ static uint32_t along(const struct vring *ring, uint32_t index, bool wrap)
 bool packed_wants_call(struct vring *ring)
 {
 	uint32_t event = __atomic_load_n(ring->driver_event, __ATOMIC_RELAXED);
+	vring_fetched(ring->driver_event, sizeof(event));
 	uint32_t flags = event >> 16 & PACKED_EVENT_MASK;
 	uint32_t uncalled = ring->uncalled;
 

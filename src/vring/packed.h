@@ -76,6 +76,7 @@ static inline struct desc packed_read(const struct vring *ring, uint32_t index)
 	uint16_t flags = __atomic_load_n(last, __ATOMIC_ACQUIRE);
 	uint64_t word = __atomic_load_n(packed_word(ring, index), __ATOMIC_RELAXED);
 #endif
+	vring_fetched(packed_word(ring, index), sizeof(word));
 	return (struct desc){
 		.addr = word_read((const uint8_t *)&ring->desc[index].addr),
 		.size = (uint32_t)word,

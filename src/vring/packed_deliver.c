@@ -92,7 +92,7 @@ static enum vring_drop gather(
 __attribute__((noinline)) static enum vring_drop deliver_any(
 	struct vring *ring,
 	const struct frame *frame,
-	uint32_t *ret_chains
+	uint32_t *ret_descs
 )
 {
 	struct target target;
@@ -108,13 +108,15 @@ __attribute__((noinline)) static enum vring_drop deliver_any(
 		return drop;
 	target_write(ring, frame, &target);
 	packed_make_room(ring, target.chain_count);
+	uint32_t descs = 0;
 	for (uint32_t i = 0; i < target.chain_count; i++) {
 		uint32_t part = target_part(&target, i, need);
 		packed_put(ring, target.chain[i].id, part, target.chain[i].descs);
+		descs += target.chain[i].descs;
 		need -= part;
 	}
 	packed_set_avail(ring, from.at);
-	*ret_chains = target.chain_count;
+	*ret_descs = descs;
 	return VRING_DROP_NONE;
 }
 
@@ -199,17 +201,18 @@ uint32_t packed_deliver(
 	*ret_drop = VRING_DROP_NONE;
 	read_buffers(ring, &pass, count);
 	while (done < count) {
-		uint32_t chains;
+		uint32_t descs;
 		if (pass.at && pass.at >= pass.count)
 			read_buffers(ring, &pass, count - done);
 		done += deliver_plain(ring, &pass, &frames[done], count - done);
 		if (done == count || (pass.at == pass.count && pass.count))
 			continue;
-		*ret_drop = deliver_any(ring, frames[done], &chains);
+		*ret_drop = deliver_any(ring, frames[done], &descs);
 		if (*ret_drop != VRING_DROP_NONE)
 			break;
 		done++;
-		pass.at += chains;
+		// Each buffer of the pass is one descriptor; what was used may be longer chains, since it was read anew.
+		pass.at += descs;
 	}
 	return done;
 }

@@ -15,7 +15,7 @@
 
 bool split_has_work(const struct vring *ring)
 {
-	return __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
+	return half_read(&ring->avail->idx, __ATOMIC_ACQUIRE) != ring->next_avail;
 }
 
 // virtio 1.1, 2.6.8: avail_event lies behind the used ring, used_event behind the available ring (2.6.6).
@@ -49,6 +49,7 @@ void split_show(struct vring *ring)
 {
 	if (ring->used_shown == ring->next_used)
 		return;
+	vring_storing();
 	__atomic_store_n(&ring->used->idx, ring->next_used, __ATOMIC_RELEASE);
 	ring->used_shown = ring->next_used;
 }
@@ -56,13 +57,10 @@ void split_show(struct vring *ring)
 bool split_wants_call(struct vring *ring)
 {
 	if (!ring->event_idx)
-		return !(
-			__atomic_load_n(&ring->avail->flags, __ATOMIC_RELAXED) &
-			AVAIL_F_NO_INTERRUPT
-		);
+		return !(half_read(&ring->avail->flags, __ATOMIC_RELAXED) & AVAIL_F_NO_INTERRUPT);
 	// virtio 1.1, 2.6.7.2: the flag is ignored, and a notification is due when the entry that used_event names was
 	// written: when it is one of those from used_called up to used_shown.
-	uint16_t event = __atomic_load_n(used_event(ring), __ATOMIC_RELAXED);
+	uint16_t event = half_read(used_event(ring), __ATOMIC_RELAXED);
 	uint16_t written = (uint16_t)(ring->used_shown - ring->used_called);
 	uint16_t back = (uint16_t)(ring->used_shown - event - 1);
 	ring->used_called = ring->used_shown;

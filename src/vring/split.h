@@ -14,7 +14,7 @@ static inline uint32_t split_avail_count(struct vring *ring, uint32_t want)
 	uint16_t known = (uint16_t)(ring->avail_seen - ring->next_avail);
 	if (known >= want)
 		return known;
-	uint16_t idx = __atomic_load_n(&ring->avail->idx, __ATOMIC_ACQUIRE);
+	uint16_t idx = half_read(&ring->avail->idx, __ATOMIC_ACQUIRE);
 	known = (uint16_t)(idx - ring->next_avail);
 	// virtio 1.1, 2.6.13.3: never more available than the ring has entries.
 	if (__builtin_expect(known > ring->size, 0)) {
@@ -29,7 +29,7 @@ static inline uint32_t split_avail_count(struct vring *ring, uint32_t want)
 static inline uint16_t split_avail_head(const struct vring *ring, uint32_t ahead)
 {
 	uint16_t slot = (uint16_t)(ring->next_avail + ahead) & ring->mask;
-	return __atomic_load_n(&ring->avail->ring[slot], __ATOMIC_RELAXED);
+	return half_read(&ring->avail->ring[slot], __ATOMIC_RELAXED);
 }
 
 // virtio 1.1, 2.6.8: the used entry `slot` of the ring: id and len as one word.

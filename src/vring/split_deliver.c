@@ -92,9 +92,8 @@ static void read_buffers(struct vring *ring, struct split_pass *pass, uint32_t m
 	if (count > max)
 		count = max;
 	for (uint32_t i = 0; i < count; i++) {
-		uint16_t head = __atomic_load_n(
-			&avail->ring[(uint16_t)(next + i) & mask], __ATOMIC_RELAXED
-		);
+		uint16_t head =
+			half_read(&avail->ring[(uint16_t)(next + i) & mask], __ATOMIC_RELAXED);
 		uint8_t *host = NULL;
 		struct desc d = {0};
 		if (__builtin_expect(head < size, 1)) // deliver_any() says what is wrong.

@@ -26,9 +26,8 @@ static uint32_t read_heads(struct vring *ring, struct split_pass *pass, uint32_t
 
 	pass->fault = VRING_FAULT_NONE;
 	for (uint32_t i = 0; i < count; i++) {
-		uint16_t head = __atomic_load_n(
-			&avail->ring[(uint16_t)(next + i) & mask], __ATOMIC_RELAXED
-		);
+		uint16_t head =
+			half_read(&avail->ring[(uint16_t)(next + i) & mask], __ATOMIC_RELAXED);
 		if (__builtin_expect(head >= size, 0)) {
 			pass->fault = VRING_FAULT_HEAD;
 			return i;

@@ -15,6 +15,7 @@ static void write_bytes(struct cursor *to, const uint8_t *from, uint32_t size)
 		uint32_t room = to->seg->size - to->offset;
 		uint32_t part = room < size ? room : size;
 		copy_bytes(to->copy, to->seg->addr + to->offset, from, part);
+		vring_fetched(from, part);
 		from += part;
 		size -= part;
 		to->offset += part;

@@ -112,6 +112,7 @@ static inline bool target_write_plain(
 				frame->segs->addr + FRAME_HEAD_SIZE,
 				size - FRAME_HEAD_SIZE
 			);
+			vring_fetched(frame->segs->addr + FRAME_HEAD_SIZE, size - FRAME_HEAD_SIZE);
 		}
 		memcpy(body, frame->head, FRAME_HEAD_SIZE); // A constant size: no call.
 	} else if (frame->head_size == size) {

@@ -8,6 +8,7 @@ static void copy_front(uint8_t *to, const struct frame_seg *seg, uint32_t size)
 	for (; size; seg++) {
 		uint32_t part = seg->size < size ? seg->size : size;
 		memcpy(to, seg->addr, part);
+		vring_fetched(seg->addr, part);
 		to += part;
 		size -= part;
 	}

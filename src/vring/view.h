@@ -18,6 +18,7 @@ static inline struct frame_offload view_read_offload(const uint8_t *header)
 	struct frame_offload offload;
 	uint64_t word = word_read(header);
 	uint16_t last = ((const volatile struct view_word16 *)(header + 8))->value;
+	vring_fetched(header + 8, sizeof(last));
 
 	memcpy(&offload, &word, sizeof(word));
 	memcpy((uint8_t *)&offload + sizeof(word), &last, sizeof(last));
@@ -91,6 +92,7 @@ static inline enum vring_drop view_add_plain(struct view_maker *maker, uint8_t *
 		copy_short(head, host, size);
 		frame->head_size = (uint16_t)size;
 	}
+	vring_fetched(host, frame->head_size);
 	maker->bytes += size;
 	maker->seg_count++;
 	maker->count++;

@@ -166,7 +166,7 @@ uint32_t vring_base(const struct vring *ring)
 void vring_adopt_used(struct vring *ring)
 {
 	if (!ring->packed)
-		split_set_base(ring, __atomic_load_n(&ring->used->idx, __ATOMIC_ACQUIRE));
+		split_set_base(ring, half_read(&ring->used->idx, __ATOMIC_ACQUIRE));
 }
 
 void vring_set_notify(struct vring *ring, bool notify)

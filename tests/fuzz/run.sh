@@ -17,7 +17,7 @@ run_target() {
 	mkdir -p "$work/found" "$work/crashes"
 	local corpus=("$work/found")
 	[ ! -d "$here/corpus/$name" ] || corpus+=("$here/corpus/$name")
-	ASAN_OPTIONS=detect_leaks=1 "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 \
+	ASAN_OPTIONS=detect_leaks=1 "$target" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -entropic=0 \
 		-print_final_stats=1 -artifact_prefix="$work/crashes/" "${corpus[@]}" \
 		>"$work/log" 2>&1 </dev/null || status=$?
 	if [ "$status" = 0 ]; then

@@ -42,20 +42,20 @@ static bool base_is_good(const struct vring_config *config)
 void guest_start(struct guest *guest, uint32_t options, uint32_t base)
 {
 	struct vring_config config = guest->config;
-	struct vring next;
 
 	configure(&config, options);
 	config.base = base;
-	int r = vring_init(&next, &guest->areas, &config, &guest->mem);
-	if (r) {
+	// It may be set up in vain: the ring stays as it was.
+	bool good = base_is_good(&config);
+	struct vring *ring = good ? &guest->ring : &guest->spare;
+	int r = vring_init(ring, &guest->areas, &config, &guest->mem);
+	if (!good) {
 		insist(r == -EINVAL && config.packed);
-		insist(!base_is_good(&config) || (base & 0x7fff) >= config.size);
 		return;
 	}
-	insist(base_is_good(&config));
+	insist(r == 0);
 	guest->config = config;
-	guest->ring = next;
-	base = vring_base(&next);
+	base = vring_base(ring);
 	guest->place = config.packed ? base & 0x7fff : 0;
 	guest->wrap = base >> 15 & 1;
 }
@@ -91,6 +91,7 @@ void guest_make(struct guest *guest, struct input *in)
 		){.gpa = region_gpa[i], .size = region_size[i], .host = host};
 	}
 	guest->apart = kind & 1;
+	guest->changes = kind & 8;
 	guest->config = (struct vring_config){.packed = kind & 2, .event_idx = kind & 4};
 	guest->config.size =
 		guest->config.packed ? 1 + (kind >> 8) % RING_MAX : 2u << (kind >> 8) % 7;
@@ -233,5 +234,18 @@ bool guest_holds(const struct guest *guest, const struct frame_seg *seg)
 		if (seg->addr >= r->host && offset < room && seg->size <= room - offset)
 			return true;
 	}
+	return false;
+}
+
+bool guest_owns(const struct guest *guest, uintptr_t at)
+{
+	const void *area[] = {guest->areas.desc, guest->areas.avail, guest->areas.used};
+
+	for (uint32_t i = 0; i < REGIONS; i++)
+		if (at - (uintptr_t)guest->mem.region[i].host < guest->mem.region[i].size)
+			return true;
+	for (unsigned int i = 0; i < 3; i++)
+		if (at - (uintptr_t)area[i] < area_size(guest, i))
+			return true;
 	return false;
 }

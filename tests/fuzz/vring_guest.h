@@ -19,8 +19,10 @@ struct guest {
 	uint32_t
 		place; // Of the next descriptor that the front end fills, packed: with the wrap counter.
 	bool wrap;
-	bool apart; // The ring lies outside of the regions, and is just as large as it must be.
+	bool changes; // Behind reads.
+	bool apart;   // The ring lies outside of the regions, and is just as large as it must be.
 	struct vring ring;
+	struct vring spare;
 };
 
 struct input {
@@ -47,6 +49,8 @@ void guest_make(struct guest *guest, struct input *in);
 void guest_free(struct guest *guest);
 // Another back end, if the base is good.
 void guest_start(struct guest *guest, uint32_t options, uint32_t base);
+// Whether a byte lies in the guest's memory or ring.
+bool guest_owns(const struct guest *guest, uintptr_t at);
 // Whether all of a segment lies in the guest's memory.
 bool guest_holds(const struct guest *guest, const struct frame_seg *seg);
 
