@@ -276,9 +276,10 @@ void control_drop_daemon(struct switch_state *sw, const char *why)
 	sw->daemon_source = NULL;
 	fd_close(&sw->daemon_fd);
 	sw->greeted = false;
-	if (sw->spare && !sw->active)
-		loop_stop(sw->loop); // Nobody else can ever start it.
-	keep_look(sw);		     // The next ringwayd asks for what it has to keep.
+	// Nobody else can ever start it, or somebody else was started in its place.
+	if ((sw->spare && !sw->active) || handover_is_succeeded(sw))
+		loop_stop(sw->loop);
+	keep_look(sw); // The next ringwayd asks for what it has to keep.
 }
 
 static void handle_request(struct switch_state *sw)

@@ -11,6 +11,27 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+// Tells one process from another; never 0.
+static uint32_t own_word(const struct switch_state *sw)
+{
+	return (uint32_t)(sw->start_ns ^ (uint64_t)getpid() << 20) | 1;
+}
+
+void handover_own(const struct switch_state *sw, struct port *port)
+{
+	__atomic_store_n(&port->saved->owner, own_word(sw), __ATOMIC_RELEASE);
+}
+
+bool handover_is_succeeded(const struct switch_state *sw)
+{
+	if (!sw->active || sw->running)
+		return false;
+	for (const struct port *port = sw->ports; port; port = port->next)
+		if (__atomic_load_n(&port->saved->owner, __ATOMIC_ACQUIRE) != own_word(sw))
+			return true;
+	return !sw->ports; // Nothing that anybody would miss.
+}
+
 // What the switch before showed last, it may not have signalled any more.
 static void want_recall(struct port *port)
 {
@@ -29,12 +50,16 @@ static void start_port(struct switch_state *sw, struct port *port)
 
 int handover_start(struct switch_state *sw, int listen_fd, struct rwy_err *err)
 {
-	if (listen_fd >= 0) {
-		int r = control_listen(sw, listen_fd, err);
-		if (r)
-			return r;
+	if (handover_is_succeeded(sw)) {
+		loop_stop(sw->loop);
+		return err_set(err, -EBUSY, "another switch has taken over");
 	}
 	bool was_running = sw->running;
+	for (struct port *port = sw->ports; port; port = port->next)
+		handover_own(sw, port);
+	int r = listen_fd >= 0 ? control_listen(sw, listen_fd, err) : 0;
+	if (r)
+		return r;
 	sw->active = sw->running = true;
 	sw->frozen = false;
 	for (struct port *port = sw->ports; port && !was_running; port = port->next)

@@ -12,17 +12,17 @@
 
 // Changes with everything that changes struct port_state's layout or meaning: ports are only taken over from a switch that
 // has the same one.
-#define PORT_STATE_REVISION 1u
+#define PORT_STATE_REVISION 2u
 #define PORT_STATE_FORM ((uint32_t)VHOST_STATE_FORM << 16 | PORT_STATE_REVISION << 8 | DROP_COUNT)
 
 #define PORT_STATE_LEARNED_MAX 1024
 
 struct port_state {
-	uint32_t form; // PORT_STATE_FORM; 0: nothing was written yet.
+	uint32_t form;	// PORT_STATE_FORM; 0: nothing was written yet.
+	uint32_t owner; // handover.c: which switch started with the port last.
 	uint32_t quarantined;
 	char reason[160];	// Why, ended by NUL.
 	uint32_t learned_count; // Stored with release, after the addresses.
-	uint32_t pad;
 	struct port_counters counters[WIRE_WORKERS_MAX]; // By worker.
 	uint8_t learned[PORT_STATE_LEARNED_MAX][MAC_SIZE];
 	struct vhost_state vhost;

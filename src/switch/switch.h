@@ -168,6 +168,10 @@ void keep_look(struct switch_state *sw);
 
 // handover.c: ringwayd's requests that hand ports over. Errors as wire.h says.
 int handover_start(struct switch_state *sw, int listen_fd, struct rwy_err *err);
+// Notes that the port is this switch's.
+void handover_own(const struct switch_state *sw, struct port *port);
+// Whether another switch has started with the ports that this one released.
+bool handover_is_succeeded(const struct switch_state *sw);
 void handover_freeze(struct switch_state *sw);
 void handover_release(struct switch_state *sw);
 // Fills what the next switch needs of the port; the descriptors stay the port's.

@@ -243,6 +243,8 @@ static void take_saved(struct switch_state *sw, struct port *port)
 	const struct port_state *saved = port->saved;
 
 	port->counters = port->saved->counters;
+	if (sw->running)
+		handover_own(sw, port);
 	if (saved->quarantined) {
 		port->state = WIRE_PORT_QUARANTINED;
 		memcpy(port->reason, saved->reason, sizeof(port->reason));
