@@ -51,8 +51,9 @@ struct network_spec {
 struct network_info {
 	uint32_t id;
 	struct network_spec spec;
-	uint32_t ports;	 // Without the network's own.
-	int64_t created; // Seconds since the epoch.
+	uint32_t ports;	    // Without the network's own.
+	int64_t created;    // Seconds since the epoch.
+	int64_t created_ms; // CLOCK_MONOTONIC, 0 when loaded from the store.
 };
 
 struct port_spec {

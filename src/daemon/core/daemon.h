@@ -42,6 +42,7 @@ struct port {
 	int listener;	 // -1 for a port that connects.
 	uint64_t accept_at_ms; // The listener rests until then; 0: it is watched.
 	bool refusal_logged;   // Since the last connection that was taken.
+	bool loss_logged;      // Its socket was removed and cannot be made anew.
 	uint64_t connect_delay_ms;
 	uint64_t connect_at_ms; // When to connect next.
 };
@@ -71,6 +72,8 @@ struct daemon {
 	int accept_fd;
 	int accept_timer_fd;
 	struct loop_source *accept_source;
+	struct loop_source *files_timer;
+	bool run_dir_gone; // It was said.
 	struct loop_source *doubt_timer;
 	// NULL: this kernel, or this instance, has none, and the reason says why.
 	struct host *host;
@@ -148,7 +151,7 @@ int port_make(
 	struct port_info *ret,
 	struct rwy_err *err
 );
-// Closes and removes everything of port, the row last.
+// Closes and removes everything of port, the row last. Fails before anything is done, when the intent cannot be written.
 int port_remove(struct daemon *d, struct port *port, struct rwy_err *err);
 int network_remove(struct daemon *d, struct network *network, struct rwy_err *err);
 

@@ -79,7 +79,8 @@ void station_sync(struct daemon *d);
 // own.c
 // Makes the gateway and the uplink that the network should have. On the main thread (`wait` false) nothing waits.
 int own_ensure(struct daemon *d, struct network *network, bool wait, struct rwy_err *err);
-int own_remove(struct daemon *d, struct network *network, struct rwy_err *err);
+// The network is being removed, or was not made: it is not `ready`.
+void own_remove(struct daemon *d, struct network *network);
 // The network has another name now.
 int own_rename(struct daemon *d, struct network *network, struct rwy_err *err);
 struct port *own_gateway(const struct daemon *d, const struct network *network); // NULL: none.

@@ -73,9 +73,7 @@ static int bring_up(struct daemon *d, struct network *network, struct rwy_err *e
 // next.
 static void take_down(struct daemon *d, struct network *network)
 {
-	struct rwy_err err = {0};
-	if (own_remove(d, network, &err))
-		log_err(&err, "network '%s'", network->info.spec.name);
+	own_remove(d, network);
 	if (network->trunk)
 		(void)reconcile_del(d, WIRE_PORT_DEL, WIRE_TRUNK_ID(network->info.id), NULL);
 	kernel_network_remove(d, network);
@@ -89,7 +87,8 @@ int service_network_add(
 	struct rwy_err *err
 )
 {
-	struct network_info info = {.spec = *spec, .created = time(NULL)};
+	struct network_info info = {
+		.spec = *spec, .created = time(NULL), .created_ms = daemon_now_ms()};
 	int r = check_new(d, &info.spec, err);
 	if (r)
 		return r;
@@ -104,7 +103,7 @@ int service_network_add(
 		return err_prefix(err, "cannot create network '%s': ", info.spec.name);
 	struct network *network = daemon_keep_network(d, &info, STORE_CREATING);
 	if (!network) {
-		(void)store_network_delete(d->store, info.id, NULL); // `creating`: undone at start.
+		store_network_delete(d->store, info.id);
 		return err_set(err, -ENOMEM, "cannot create network: no memory");
 	}
 	r = bring_up(d, network, err);
@@ -115,7 +114,7 @@ int service_network_add(
 	}
 	take_down(d, network);
 	daemon_drop_network(d, network);
-	(void)store_network_delete(d->store, info.id, NULL);
+	store_network_delete(d->store, info.id);
 	return err_prefix(err, "cannot create network '%s': ", info.spec.name);
 }
 
@@ -268,8 +267,10 @@ static int change_addresses(
 	if (r)
 		return r;
 	r = own_ensure(d, network, false, err);
-	if (r)
-		(void)change(d, network, &before, NULL); // The first failure counts.
+	if (r) {
+		store_network_revert(d->store, &before, network->state);
+		network->info = before;
+	}
 	return r;
 }
 
@@ -302,15 +303,15 @@ int service_network_set_addresses(
 int network_remove(struct daemon *d, struct network *network, struct rwy_err *err)
 {
 	uint32_t id = network->info.id;
-	int r = store_network_update(d->store, &network->info, STORE_REMOVING, err);
+	// A row that is half done says so already.
+	int r = network->state == STORE_READY ? store_network_set_removing(d->store, id, err) : 0;
 	if (r)
 		return r;
 	network->state = STORE_REMOVING;
 	take_down(d, network);
-	r = store_network_delete(d->store, id, err);
-	if (!r)
-		daemon_drop_network(d, network);
-	return r;
+	store_network_delete(d->store, id);
+	daemon_drop_network(d, network);
+	return 0;
 }
 
 int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err)

@@ -148,15 +148,13 @@ int own_ensure(struct daemon *d, struct network *network, bool wait, struct rwy_
 	return r ? r : ensure_uplink(d, network, wait, err);
 }
 
-int own_remove(struct daemon *d, struct network *network, struct rwy_err *err)
+void own_remove(struct daemon *d, struct network *network)
 {
-	int r = 0;
-	for (int gateway = 0; !r && gateway < 2; gateway++) {
+	for (int gateway = 0; gateway < 2; gateway++) {
 		struct port *port = find_own(d, network, gateway);
-		if (port)
-			r = port_remove(d, port, err);
+		if (port) // The network's row has the intent, so that nothing can fail.
+			(void)port_remove(d, port, NULL);
 	}
-	return r;
 }
 
 int own_rename(struct daemon *d, struct network *network, struct rwy_err *err)

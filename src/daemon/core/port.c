@@ -113,7 +113,7 @@ int port_make(
 		return r;
 	struct port *port = daemon_keep_port(d, network, &info, STORE_CREATING);
 	if (!port) {
-		(void)store_port_delete(d->store, info.id, NULL); // `creating`: undone at start.
+		store_port_delete(d->store, info.id);
 		return err_set(err, -ENOMEM, "cannot create port: no memory");
 	}
 	port->netns_fd = fd_take(&netns);
@@ -128,7 +128,7 @@ int port_make(
 	}
 	if (!gone) {
 		daemon_drop_port(d, port);
-		(void)store_port_delete(d->store, info.id, NULL);
+		store_port_delete(d->store, info.id);
 	}
 	return err_prefix(err, "cannot create port '%s': ", info.spec.name);
 }
@@ -261,19 +261,25 @@ int service_port_set_limits(
 	return 0;
 }
 
+// Whether a start would remove the port, by what the store has.
+static bool has_intent(const struct port *port)
+{
+	return port->state != STORE_READY ||
+		(port->info.spec.of_network && port->network->state != STORE_READY);
+}
+
 int port_remove(struct daemon *d, struct port *port, struct rwy_err *err)
 {
 	uint32_t id = port->info.id;
-	int r = store_port_set_state(d->store, id, STORE_REMOVING, err);
+	int r = has_intent(port) ? 0 : store_port_set_state(d->store, id, STORE_REMOVING, err);
 	if (r)
 		return r;
 	port->state = STORE_REMOVING;
 	publish_forget(d, port);
 	take_down(d, port);
-	r = store_port_delete(d->store, id, err);
-	if (!r)
-		daemon_drop_port(d, port);
-	return r;
+	store_port_delete(d->store, id);
+	daemon_drop_port(d, port);
+	return 0;
 }
 
 int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err)

@@ -4,11 +4,23 @@
 
 #include "daemon/store/store.h"
 
+#include <limits.h>
 #include <sqlite3.h>
+#include <sys/queue.h>
+
+// A statement that could not be written when it was due: text with its values.
+struct store_late {
+	STAILQ_ENTRY(store_late) entry;
+	char *sql;
+};
+
+STAILQ_HEAD(store_late_list, store_late);
 
 struct store {
 	sqlite3 *db;
 	int lock_fd;
+	char path[PATH_MAX];
+	struct store_late_list late; // In order; written before anything else.
 };
 
 // The columns of limits, in the order of port_limits_fields.
@@ -17,11 +29,18 @@ struct store {
 	" flood_fps, flood_burst"
 #define LIMIT_VALUES "?, ?, ?, ?, ?, ?, ?, ?, ?, ?"
 
-// A negative errno for SQLite's result.
-int store_code(int rc);
+// A negative errno for the database's last failure.
+int store_code(sqlite3 *db);
+// Says what can be done about it.
+void store_hint(const char *path, int code, struct rwy_err *err);
 // Notes the last failure of the database.
 int store_fail(struct store *s, struct rwy_err *err);
 
 // Runs one statement, which is a transaction of its own unless one is open. `types` says what is bound: 'i' an
 // int64_t, 's' a text, where an empty one is NULL, 't' a text as it is, 'l' limits.
 int store_run(struct store *s, struct rwy_err *err, const char *sql, const char *types, ...);
+// As store_run(), for what cannot be refused any more: what cannot be written now (the disk is full) is written before
+// the next statement that can.
+void store_run_surely(struct store *s, const char *sql, const char *types, ...);
+// Writes what is late. 0: nothing is any more.
+int store_catch_up(struct store *s, struct rwy_err *err);

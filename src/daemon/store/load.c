@@ -27,6 +27,12 @@ struct loader {
 	void *arg;
 };
 
+// Of others nobody can say whether the row is to be kept.
+static bool is_state(int state)
+{
+	return state >= 0 && state < STORE_STATE_COUNT;
+}
+
 static int load_network(const struct loader *loader, sqlite3_stmt *stmt)
 {
 	struct network_info info = {
@@ -48,9 +54,10 @@ static int load_network(const struct loader *loader, sqlite3_stmt *stmt)
 	COLUMN(stmt, 11, info.spec.ip_range);
 	COLUMN(stmt, 12, info.spec.aux);
 	COLUMN(stmt, 17, info.spec.uplink);
-	return loader->visit->network(
-		loader->arg, &info, (enum store_state)sqlite3_column_int(stmt, 8)
-	);
+	int state = sqlite3_column_int(stmt, 8);
+	if (!is_state(state))
+		return -EILSEQ;
+	return loader->visit->network(loader->arg, &info, (enum store_state)state);
 }
 
 static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
@@ -83,13 +90,11 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 	COLUMN(stmt, 22, info.spec.ifname);
 	COLUMN(stmt, 23, info.spec.device);
 	column_limits(stmt, 26, &info.spec.limits);
-	if (mac_parse(mac, info.spec.mac))
+	int state = sqlite3_column_int(stmt, 15);
+	if (mac_parse(mac, info.spec.mac) || !is_state(state))
 		return -EILSEQ;
 	return loader->visit->port(
-		loader->arg,
-		(uint32_t)sqlite3_column_int64(stmt, 2),
-		&info,
-		(enum store_state)sqlite3_column_int(stmt, 15)
+		loader->arg, (uint32_t)sqlite3_column_int64(stmt, 2), &info, (enum store_state)state
 	);
 }
 
@@ -135,7 +140,7 @@ static int load_rows(
 	}
 	if (!r && rc != SQLITE_DONE)
 		r = err_set(
-			err, store_code(rc), "cannot read the state: %s", sqlite3_errmsg(s->db)
+			err, store_code(s->db), "cannot read the state: %s", sqlite3_errmsg(s->db)
 		);
 	else if (r)
 		err_set(err, r, "cannot read the state: a row makes no sense");

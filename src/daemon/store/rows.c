@@ -2,6 +2,18 @@
 // Writes rows, each in a transaction of its own. Under the service's lock.
 #include "daemon/store/internal.h"
 
+// Commits, or takes all back when something failed (r), the commit included.
+static int end_transaction(struct store *s, int r, struct rwy_err *err)
+{
+	if (!r)
+		r = store_run(s, err, "COMMIT", "");
+	// A full disk may have taken it back already.
+	if (r && !sqlite3_get_autocommit(s->db))
+		(void
+		)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); // The first failure counts.
+	return r;
+}
+
 int store_network_insert(struct store *s, struct network_info *info, struct rwy_err *err)
 {
 	const struct network_spec *spec = &info->spec;
@@ -35,6 +47,16 @@ int store_network_insert(struct store *s, struct network_info *info, struct rwy_
 	return r;
 }
 
+#define NETWORK_UPDATE                                                                      \
+	"UPDATE networks SET name = ?, subnet = ?, gateway = ?, subnet6 = ?, gateway6 = ?," \
+	" ip_range = ?, aux = ?, docker = ?, docker_id = ?, state = ? WHERE id = ?"
+#define NETWORK_UPDATE_TYPES "tssssssisii"
+#define NETWORK_UPDATE_VALUES(info, state)                                                  \
+	(info)->spec.name, (info)->spec.subnet, (info)->spec.gateway, (info)->spec.subnet6, \
+		(info)->spec.gateway6, (info)->spec.ip_range, (info)->spec.aux,             \
+		(int64_t)(info)->spec.docker, (info)->spec.docker_id, (int64_t)(state),     \
+		(int64_t)(info)->id
+
 int store_network_update(
 	struct store *s,
 	const struct network_info *info,
@@ -42,30 +64,46 @@ int store_network_update(
 	struct rwy_err *err
 )
 {
-	const struct network_spec *spec = &info->spec;
 	return store_run(
-		s,
-		err,
-		"UPDATE networks SET name = ?, subnet = ?, gateway = ?, subnet6 = ?, gateway6 = ?,"
-		" ip_range = ?, aux = ?, docker = ?, docker_id = ?, state = ? WHERE id = ?",
-		"tssssssisii",
-		spec->name,
-		spec->subnet,
-		spec->gateway,
-		spec->subnet6,
-		spec->gateway6,
-		spec->ip_range,
-		spec->aux,
-		(int64_t)spec->docker,
-		spec->docker_id,
-		(int64_t)state,
-		(int64_t)info->id
+		s, err, NETWORK_UPDATE, NETWORK_UPDATE_TYPES, NETWORK_UPDATE_VALUES(info, state)
 	);
 }
 
-int store_network_delete(struct store *s, uint32_t id, struct rwy_err *err)
+void store_network_revert(struct store *s, const struct network_info *info, enum store_state state)
 {
-	return store_run(s, err, "DELETE FROM networks WHERE id = ?", "i", (int64_t)id);
+	store_run_surely(
+		s, NETWORK_UPDATE, NETWORK_UPDATE_TYPES, NETWORK_UPDATE_VALUES(info, state)
+	);
+}
+
+int store_network_set_removing(struct store *s, uint32_t id, struct rwy_err *err)
+{
+	int r = store_run(s, err, "BEGIN IMMEDIATE", "");
+	if (r)
+		return r;
+	r = store_run(
+		s,
+		err,
+		"UPDATE networks SET state = ? WHERE id = ?",
+		"ii",
+		(int64_t)STORE_REMOVING,
+		(int64_t)id
+	);
+	if (!r)
+		r = store_run(
+			s,
+			err,
+			"UPDATE ports SET state = ? WHERE network = ? AND of_network",
+			"ii",
+			(int64_t)STORE_REMOVING,
+			(int64_t)id
+		);
+	return end_transaction(s, r, err);
+}
+
+void store_network_delete(struct store *s, uint32_t id)
+{
+	store_run_surely(s, "DELETE FROM networks WHERE id = ?", "i", (int64_t)id);
 }
 
 int store_port_insert(
@@ -205,16 +243,12 @@ int store_port_set_published(
 	r = store_run(s, err, "DELETE FROM published WHERE port = ?", "i", (int64_t)id);
 	for (size_t i = 0; !r && i < count; i++)
 		r = insert_published(s, id, i, &list[i], err);
-	if (!r)
-		r = store_run(s, err, "COMMIT", "");
-	if (r)
-		(void)store_run(s, NULL, "ROLLBACK", ""); // The first failure counts.
-	return r;
+	return end_transaction(s, r, err);
 }
 
-int store_port_delete(struct store *s, uint32_t id, struct rwy_err *err)
+void store_port_delete(struct store *s, uint32_t id)
 {
-	return store_run(s, err, "DELETE FROM ports WHERE id = ?", "i", (int64_t)id);
+	store_run_surely(s, "DELETE FROM ports WHERE id = ?", "i", (int64_t)id);
 }
 
 int store_container_insert(struct store *s, const struct container_info *info, struct rwy_err *err)

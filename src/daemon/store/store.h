@@ -18,14 +18,14 @@ enum store_state {
 struct store;
 
 // Makes the directory (0700) and the database as needed, takes STATE_DIR/lock. -EBUSY: another
-// ringwayd has it. -EILSEQ: damaged, -EOPNOTSUPP: written by a newer version; the file is left as
-// it is then.
+// ringwayd has it. -EILSEQ: damaged or no database, -EOPNOTSUPP: written by a newer version; every file
+// is left as it is then. -EAGAIN: another process has locked it. -ENOSPC, -EROFS.
 int store_open(const char *state_dir, struct store **ret_store, struct rwy_err *err);
 // Accepts NULL. Lets go of the lock.
 void store_close(struct store *store);
 
-// Inserts as `creating` and sets info->id. Errors of all: -EEXIST (a unique value is taken),
-// -EIO, -ENOSPC.
+// Inserts as `creating` and sets info->id. Errors of all: -EEXIST (a unique value is taken), -EIO, -ENOSPC, -EROFS, -EAGAIN
+// (another process has it locked), -ESTALE (the file was removed or replaced): nothing was written.
 int store_network_insert(struct store *s, struct network_info *info, struct rwy_err *err);
 int store_network_update(
 	struct store *s,
@@ -33,7 +33,13 @@ int store_network_update(
 	enum store_state state,
 	struct rwy_err *err
 );
-int store_network_delete(struct store *s, uint32_t id, struct rwy_err *err);
+// The intent to remove the network and its own ports. -ENOSPC and others as above: nothing has changed.
+int store_network_set_removing(struct store *s, uint32_t id, struct rwy_err *err);
+// Of a row that is not `ready`, so that it cannot fail: what cannot be written now is written before the next change, or
+// is seen by the row's state at the next start.
+void store_network_delete(struct store *s, uint32_t id);
+// As store_network_update(), back to what it was. It cannot fail either, but for a start before it is written.
+void store_network_revert(struct store *s, const struct network_info *info, enum store_state state);
 
 // network is the id of its network.
 int store_port_insert(
@@ -65,7 +71,8 @@ int store_port_set_published(
 	size_t count,
 	struct rwy_err *err
 );
-int store_port_delete(struct store *s, uint32_t id, struct rwy_err *err);
+// As store_network_delete().
+void store_port_delete(struct store *s, uint32_t id);
 
 int store_container_insert(struct store *s, const struct container_info *info, struct rwy_err *err);
 int store_container_delete(struct store *s, const char *key, struct rwy_err *err);
