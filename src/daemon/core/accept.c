@@ -20,6 +20,7 @@
 #define CONNECT_FIRST_MS 200
 #define CONNECT_LAST_MS 1000
 #define ACCEPT_TIMER_ID 0 // No port has this id.
+#define FILES_CHECK_MS 3000
 
 static bool port_connects(const struct port *port)
 {
@@ -135,12 +136,15 @@ static void take_connection(struct daemon *d, uint32_t id)
 	int fd = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
 		(void)hand_over(d, port, fd); // Refused: logged and closed.
-	else if (errno != EAGAIN && errno != ECONNABORTED)
+	else if (errno != EAGAIN && errno != ECONNABORTED && !port->refusal_logged) {
+		// It stays in the queue, and is tried again when the listener has rested.
 		log_warn(
 			"cannot take a connection of port '%s': %s",
 			port->info.spec.name,
 			strerror(errno)
 		);
+		port->refusal_logged = true;
+	}
 }
 
 static void on_accept(void *arg, uint32_t events)
@@ -158,6 +162,62 @@ static void on_accept(void *arg, uint32_t events)
 	service_unlock(d);
 }
 
+// Makes a socket anew that somebody removed, or put another one in place of: its connection goes on meanwhile.
+static int renew_socket(struct daemon *d, struct port *port, struct rwy_err *err)
+{
+	char place[NAME_SIZE];
+	char name[16];
+	port_place(&port->info.spec, place, name);
+	if (portdir_is_socket(&d->portdir, place, name, port->listener))
+		return 0;
+	int r = portdir_make_place(&d->portdir, place, err);
+	int fd = r ? r : portdir_listen(&d->portdir, place, name, err);
+	if (fd < 0)
+		return fd;
+	// The switch may hold a copy, which would keep the socket in the set.
+	(void)epoll_ctl(d->accept_fd, EPOLL_CTL_DEL, port->listener, NULL);
+	fd_close(&port->listener);
+	port->listener = fd;
+	port->accept_at_ms = 0;
+	log_warn("the socket '%s' was removed: made anew", port->info.socket);
+	r = watch_listener(d, port, EPOLL_CTL_ADD);
+	return r ? err_set(err, r, "cannot watch the socket '%s'", port->info.socket) : 0;
+}
+
+static void check_ports(struct daemon *d)
+{
+	struct port *port;
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		struct rwy_err err = {0};
+		if (port->listener < 0)
+			continue; // Not yet found, or there is none.
+		int r = renew_socket(d, port, &err);
+		if (r && !port->loss_logged)
+			log_err(&err, "port '%s'", port->info.spec.name);
+		port->loss_logged = r != 0;
+	}
+}
+
+static void on_files(void *arg)
+{
+	struct daemon *d = arg;
+	struct rwy_err err = {0};
+	service_lock(d);
+	bool gone = !portdir_is_there(&d->portdir);
+	if (gone && !d->run_dir_gone)
+		log_error(
+			"the run directory '%s' was removed, and all sockets with it: restart "
+			"ringwayd",
+			d->portdir.run_dir
+		);
+	if (!gone && portdir_renew(&d->portdir, &err))
+		log_err(&err, "the directory of all ports was removed");
+	else if (!gone)
+		check_ports(d);
+	d->run_dir_gone = gone;
+	service_unlock(d);
+}
+
 int accept_init(struct daemon *d, struct rwy_err *err)
 {
 	struct epoll_event event = {.events = EPOLLIN, .data.u32 = ACCEPT_TIMER_ID};
@@ -167,13 +227,15 @@ int accept_init(struct daemon *d, struct rwy_err *err)
 	    epoll_ctl(d->accept_fd, EPOLL_CTL_ADD, d->accept_timer_fd, &event))
 		return err_set(err, -errno, "cannot watch ports: %s", strerror(errno));
 	d->accept_source = loop_add_fd(d->loop, d->accept_fd, 0, on_accept, d);
-	if (!d->accept_source)
+	d->files_timer = loop_add_timer(d->loop, FILES_CHECK_MS, FILES_CHECK_MS, on_files, d);
+	if (!d->accept_source || !d->files_timer)
 		return err_set(err, -errno, "cannot watch ports: %s", strerror(errno));
 	return 0;
 }
 
 void accept_fini(struct daemon *d)
 {
+	loop_remove(d->files_timer);
 	loop_remove(d->accept_source);
 	fd_close(&d->accept_fd);
 	fd_close(&d->accept_timer_fd);

@@ -1,14 +1,19 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a new port must find: its network, a free name, MAC, address and place. Any thread, under the lock.
+#include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/core/daemon.h"
 #include "daemon/model/spec.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/un.h>
+#include <unistd.h>
+
+#define DESCRIPTORS_KEPT 32
 
 static bool mac_is_free(const struct daemon *d, const struct network *network, const uint8_t *mac)
 {
@@ -142,6 +147,35 @@ static int check_free(
 	return 0;
 }
 
+// Whether enough descriptors can be had.
+static bool has_descriptors(void)
+{
+	int fds[DESCRIPTORS_KEPT];
+	int count = 0;
+	bool enough = true;
+	while (enough && count < DESCRIPTORS_KEPT) {
+		fds[count] = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 0);
+		if (fds[count] < 0)
+			enough = errno != EMFILE; // Another failure is none of the port's.
+		count++;
+	}
+	while (count > 0)
+		fd_close(&fds[--count]);
+	return enough;
+}
+
+// The ports that there are need some for what comes: connections, the store, the kernel, calls.
+static int check_descriptors(const struct port_spec *spec, struct rwy_err *err)
+{
+	if (has_descriptors())
+		return 0;
+	err_set(err,
+		-ENOSPC,
+		"cannot create port '%s': ringwayd has nearly as many descriptors as it may have",
+		spec->name);
+	return err_hint(err, "raise the hard limit of open files (LimitNOFILE=), or remove ports");
+}
+
 static int check_places(struct daemon *d, const struct port_spec *spec, struct rwy_err *err)
 {
 	if (spec->key[0] && !daemon_find_container(d, spec->key))
@@ -169,8 +203,9 @@ static int check_places(struct daemon *d, const struct port_spec *spec, struct r
 			sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 		return err_hint(err, "use a shorter path");
 	}
-	if (d->port_count < WIRE_PORTS_MAX)
-		return 0;
+	int r = check_descriptors(spec, err);
+	if (r || d->port_count < WIRE_PORTS_MAX)
+		return r;
 	err_set(err,
 		-ENOSPC,
 		"cannot create port '%s': %d ports are the limit of a switch",

@@ -257,7 +257,9 @@ void daemon_stop(struct daemon *d, bool end_switch)
 	bool started = d->link != NULL;
 	// A switch without ports has nothing to do; kernel ports do without it.
 	bool idle = !has_switch_ports(d);
-	link_free(d->link, started && (end_switch || idle));
+	// Nobody finds it again without its socket.
+	bool lost = !portdir_is_there(&d->portdir);
+	link_free(d->link, started && (end_switch || idle || lost));
 	d->link = NULL;
 	kernel_close(d, end_switch || (started && TAILQ_EMPTY(&d->networks)));
 	if (started && idle && TAILQ_EMPTY(&d->containers))

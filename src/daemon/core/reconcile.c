@@ -119,8 +119,6 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 // is there.
 static void adopt_listener(struct daemon *d, uint32_t id, int fd)
 {
-	struct sockaddr_un address = {0};
-	socklen_t size = sizeof(address) - 1;
 	struct rwy_err err = {0};
 	char place[NAME_SIZE];
 	char name[16];
@@ -131,8 +129,7 @@ static void adopt_listener(struct daemon *d, uint32_t id, int fd)
 		return;
 	port_place(&port->info.spec, place, name);
 	if (portdir_path(&d->portdir, place, name, path, NULL) ||
-	    getsockname(listener, (struct sockaddr *)&address, &size) ||
-	    strcmp(address.sun_path, path) != 0 || !portdir_has_socket(&d->portdir, place, name))
+	    !portdir_is_socket(&d->portdir, place, name, listener))
 		return;
 	port->listener = fd_take(&listener);
 	if (accept_open(d, port, &err))

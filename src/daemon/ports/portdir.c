@@ -11,12 +11,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
 #define PORTDIR_BACKLOG 16
 #define PORTDIR_NAME_SIZE 32 // "net15.sock", "vhost.sock"
+// linux/un.h's, which the C library's header does not go with.
+#define PORTDIR_SIOCUNIXFILE 0x89E0
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
 // Opens dir/name, made with mode when it is not there; its mode is set in any case.
@@ -207,14 +210,61 @@ int portdir_listen(
 	return fd;
 }
 
-bool portdir_has_socket(const struct portdir *portdir, const char *place, const char *name)
+// The file that a bound socket made. An O_PATH descriptor, or -errno.
+static int open_file_of(int socket)
 {
-	struct stat st;
+	int fd = ioctl(socket, PORTDIR_SIOCUNIXFILE);
+	return fd < 0 ? -errno : fd;
+}
+
+static bool same_file(const struct stat *a, const struct stat *b)
+{
+	return a->st_dev == b->st_dev && a->st_ino == b->st_ino;
+}
+
+bool portdir_is_socket(
+	const struct portdir *portdir,
+	const char *place,
+	const char *name,
+	int listener
+)
+{
+	struct stat there;
+	struct stat ours;
 	char file[PORTDIR_NAME_SIZE];
 	socket_name(name, file);
 	_cleanup_close_ int place_fd = openat(portdir->ports_fd, place, DIR_FLAGS);
-	return place_fd >= 0 && fstatat(place_fd, file, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
-		S_ISSOCK(st.st_mode);
+	_cleanup_close_ int own_fd = open_file_of(listener);
+	if (place_fd < 0 || fstatat(place_fd, file, &there, AT_SYMLINK_NOFOLLOW) ||
+	    !S_ISSOCK(there.st_mode))
+		return false;
+	// Where that cannot be asked, its name has to do.
+	return own_fd < 0 || (fstat(own_fd, &ours) == 0 && same_file(&there, &ours));
+}
+
+int portdir_renew(struct portdir *portdir, struct rwy_err *err)
+{
+	struct stat there;
+	struct stat ours;
+	if (fstatat(portdir->run_fd, "ports", &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    fstat(portdir->ports_fd, &ours) == 0 && same_file(&there, &ours))
+		return 0;
+	int fd = open_dir(portdir->run_fd, "ports", 0700);
+	if (fd < 0)
+		return err_set(
+			err, fd, "cannot make '%s/ports': %s", portdir->run_dir, strerror(-fd)
+		);
+	fd_close(&portdir->ports_fd);
+	portdir->ports_fd = fd;
+	return 0;
+}
+
+bool portdir_is_there(const struct portdir *portdir)
+{
+	struct stat there;
+	struct stat ours;
+	return stat(portdir->run_dir, &there) == 0 && fstat(portdir->run_fd, &ours) == 0 &&
+		same_file(&there, &ours);
 }
 
 void portdir_remove_socket(const struct portdir *portdir, const char *place, const char *name)

@@ -43,7 +43,13 @@ int portdir_listen(
 	const char *name,
 	struct rwy_err *err
 );
-bool portdir_has_socket(const struct portdir *portdir, const char *place, const char *name);
+// Whether the socket at PLACE/NAME.sock is this one: not gone, and not another of the same name.
+bool portdir_is_socket(
+	const struct portdir *portdir,
+	const char *place,
+	const char *name,
+	int listener
+);
 void portdir_remove_socket(const struct portdir *portdir, const char *place, const char *name);
 
 // Calls keep for each place; those it answers false for are removed.
@@ -52,5 +58,9 @@ void portdir_sweep(
 	bool (*keep)(void *arg, const char *place),
 	void *arg
 );
+// Makes ports/ anew where it was removed.
+int portdir_renew(struct portdir *portdir, struct rwy_err *err);
+// Whether the run directory is still at its path.
+bool portdir_is_there(const struct portdir *portdir);
 // Removes ports/ when it is empty.
 void portdir_remove(const struct portdir *portdir);

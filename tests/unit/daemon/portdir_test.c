@@ -60,16 +60,42 @@ static void test_modes(void **state)
 	assert_int_equal(mode_of("ports"), S_IFDIR | 0700);
 	assert_int_equal(mode_of("ports/a"), S_IFDIR | 0755);
 	assert_int_equal(mode_of("ports/a/vhost.sock"), S_IFSOCK | 0666);
-	assert_true(portdir_has_socket(&portdir, "a", "vhost"));
+	assert_true(portdir_is_socket(&portdir, "a", "vhost", fd));
 	// A dead one is replaced.
 	_cleanup_close_ int again = portdir_listen(&portdir, "a", "vhost", &err);
 	assert_true(again >= 0);
+	assert_true(portdir_is_socket(&portdir, "a", "vhost", again));
+	if (geteuid() == 0) // Others are not told which file it was.
+		assert_false(portdir_is_socket(&portdir, "a", "vhost", fd));
 	portdir_remove_socket(&portdir, "a", "vhost");
-	assert_false(portdir_has_socket(&portdir, "a", "vhost"));
+	assert_false(portdir_is_socket(&portdir, "a", "vhost", again));
 	portdir_remove_place(&portdir, "a");
 	assert_int_equal(mode_of("ports/a"), 0);
 	portdir_remove(&portdir);
 	assert_int_equal(mode_of("ports"), 0);
+}
+
+// What somebody removed under a running process.
+static void test_removed(void **state)
+{
+	struct rwy_err err = {0};
+	char away[128];
+	assert_int_equal(portdir_make_place(&portdir, "a", &err), 0);
+	_cleanup_close_ int fd = portdir_listen(&portdir, "a", "vhost", &err);
+	assert_int_equal(portdir_renew(&portdir, &err), 0);
+	assert_true(portdir_is_socket(&portdir, "a", "vhost", fd)); // It was left alone.
+	portdir_remove_place(&portdir, "a");
+	portdir_remove(&portdir);
+	assert_int_equal(portdir_make_place(&portdir, "a", &err), -ENOENT);
+	assert_int_equal(portdir_renew(&portdir, &err), 0);
+	assert_int_equal(mode_of("ports"), S_IFDIR | 0700);
+	assert_int_equal(portdir_make_place(&portdir, "a", &err), 0);
+	assert_true(portdir_is_there(&portdir));
+	(void)snprintf(away, sizeof(away), "%s/away", dir);
+	assert_int_equal(rename(run_dir, away), 0);
+	assert_false(portdir_is_there(&portdir));
+	assert_int_equal(mkdir(run_dir, 0755), 0);
+	assert_false(portdir_is_there(&portdir)); // Another one.
 }
 
 static void test_links_are_refused(void **state)
@@ -244,6 +270,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(test_modes, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_removed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_links_are_refused, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_link_for_a_socket, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_a_link_for_all_ports, setup, teardown),
