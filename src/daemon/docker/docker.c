@@ -188,6 +188,9 @@ static int start_parts(
 	memcpy(docker->name, config->name, strlen(config->name) + 1);
 	if (curl_global_init(CURL_GLOBAL_DEFAULT))
 		return err_set(err, -ENOMEM, "cannot start libcurl");
+	service_lock(docker->daemon);
+	place_renew_all(docker, false);
+	service_unlock(docker->daemon);
 	// The driver's first call wakes the thread, so the thread is there first.
 	r = sync_start(docker, &docker->sync, err);
 	return r ? r : start_plugin(docker, err);

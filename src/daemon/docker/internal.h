@@ -111,6 +111,9 @@ json_t *network_aux_json(const char *aux, char family);
 // place.c: rewrites a place's manifest from the ports that it has now. memory_mib 0: as it was, or the default.
 // Service lock held.
 int place_update(struct docker *docker, const char *key, uint32_t memory_mib, struct rwy_err *err);
+// Writes the manifests of all places anew, from the ports that were loaded: the last process may have ended between a
+// port and its manifest, and the directories may be new. `lost`: only those that are missing. Service lock held.
+void place_renew_all(struct docker *docker, bool lost);
 // Chooses the memory for a place and remembers hugepages that it promised to it. Any lock or none.
 struct eal_memory place_choose_memory(struct docker *docker, const char *key, uint32_t memory_mib);
 // Removes a port and takes it out of its place's manifest. Service lock held. -ENOENT.

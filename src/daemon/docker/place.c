@@ -4,10 +4,12 @@
 #include "base/log.h"
 #include "daemon/docker/internal.h"
 #include "daemon/docker/manifest.h"
+#include "daemon/docker/snapshot.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 // From the manifest to the application's own allocation. Until then the free pages that the kernel counts are
 // spoken for, and a second container must not be sent after the same ones.
@@ -67,33 +69,103 @@ struct eal_memory place_choose_memory(struct docker *docker, const char *key, ui
 	return memory;
 }
 
-int place_update(struct docker *docker, const char *key, uint32_t memory_mib, struct rwy_err *err)
+// Ports of one container come one by one; the first decides for all, unless a later one says a size.
+static struct eal_memory choose_memory(
+	struct docker *docker,
+	const struct container_info *place,
+	uint32_t memory_mib,
+	bool keep
+)
 {
-	struct container_info place;
-	int r = service_container_get(docker->daemon, key, &place, err);
-	if (r)
-		return r;
+	struct eal_memory memory;
+	if (!memory_mib && keep && manifest_read_memory(place->dir, &memory) == 0)
+		return memory;
+	return place_choose_memory(docker, place->key, memory_mib);
+}
+
+static int write_manifest(
+	struct docker *docker,
+	const struct container_info *place,
+	uint32_t memory_mib,
+	bool keep_first,
+	struct rwy_err *err
+)
+{
 	struct place_ports *found = calloc(1, sizeof(*found));
 	struct manifest *manifest = calloc(1, sizeof(*manifest));
+	int r = -ENOMEM;
 	if (found && manifest) {
-		found->key = key;
+		found->key = place->key;
 		found->sockets = true;
 		service_each_port(docker->daemon, collect_port, found);
 		qsort(found->ports, found->count, sizeof(found->ports[0]), by_index);
 		for (size_t i = 0; i < found->count; i++)
 			describe_port(&found->ports[i], &manifest->ports[i]);
 		manifest->port_count = found->count;
-		// Ports of one container come one by one; the first decides for all, unless a later one says a size.
-		bool first = found->count <= 1;
-		if (memory_mib || first || manifest_read_memory(place.dir, &manifest->memory))
-			manifest->memory = place_choose_memory(docker, key, memory_mib);
-		r = manifest_write(place.dir, manifest, err);
+		bool keep = keep_first || found->count > 1;
+		manifest->memory = choose_memory(docker, place, memory_mib, keep);
+		r = manifest_write(place->dir, manifest, err);
 	} else {
-		r = err_set(err, -ENOMEM, "cannot write the manifest of '%s': no memory", key);
+		err_set(err,
+			r,
+			"cannot write the manifest of '%s': %s",
+			place->key,
+			strerror(ENOMEM));
 	}
 	free(found);
 	free(manifest);
 	return r;
+}
+
+int place_update(struct docker *docker, const char *key, uint32_t memory_mib, struct rwy_err *err)
+{
+	struct container_info place;
+	int r = service_container_get(docker->daemon, key, &place, err);
+	return r ? r : write_manifest(docker, &place, memory_mib, false, err);
+}
+
+static void collect_place(void *arg, const struct container_info *info)
+{
+	struct container_info *place = snapshot_push(arg, sizeof(*place));
+	if (place) // Without memory its manifest stays as it is.
+		*place = *info;
+}
+
+// Whether the place speaks of ports, or should.
+static bool has_manifest(struct docker *docker, const struct container_info *place)
+{
+	struct eal_memory memory;
+	struct place_ports *found = calloc(1, sizeof(*found));
+	if (!found)
+		return false; // It stays as it is.
+	found->key = place->key;
+	service_each_port(docker->daemon, collect_port, found);
+	bool has = found->count || manifest_read_memory(place->dir, &memory) == 0;
+	free(found);
+	return has;
+}
+
+// `lost`: only those whose directory is there, and is empty of it.
+static bool needs_manifest(struct docker *docker, const struct container_info *place, bool lost)
+{
+	struct eal_memory memory;
+	if (lost && (access(place->dir, W_OK) || manifest_read_memory(place->dir, &memory) == 0))
+		return false;
+	return has_manifest(docker, place);
+}
+
+void place_renew_all(struct docker *docker, bool lost)
+{
+	struct snapshot_vec places = {0};
+	service_each_container(docker->daemon, collect_place, &places);
+	const struct container_info *place = places.data;
+	for (size_t i = 0; i < places.count; i++) {
+		struct rwy_err err = {0};
+		if (needs_manifest(docker, &place[i], lost) &&
+		    write_manifest(docker, &place[i], 0, true, &err))
+			log_err(&err, "place '%s'", place[i].key);
+	}
+	free(places.data);
 }
 
 int place_remove_port(struct docker *docker, const struct port_info *port, struct rwy_err *err)

@@ -12,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 void *snapshot_push(struct snapshot_vec *vec, size_t size)
 {
@@ -145,8 +144,6 @@ static int list_keys(struct docker *docker, struct snapshot *snapshot, struct rw
 struct collect {
 	struct docker *docker;
 	struct snapshot *snapshot;
-	int64_t now_ms;
-	int64_t now_s;
 	int r;
 };
 
@@ -167,9 +164,7 @@ static void collect_network(void *arg, const struct network_info *info)
 	network->docker = info->spec.docker;
 	network->ports = info->ports;
 	struct docker *docker = collect->docker;
-	// A clock that was set back makes an old row young again, for at most this process's age.
-	int64_t age_ms = (collect->now_s - info->created) * 1000;
-	network->since_ms = age_ms >= 0 ? collect->now_ms - age_ms : docker->started_ms;
+	network->since_ms = info->created_ms ? info->created_ms : docker->started_ms;
 	if (network->docker_id[0])
 		network->since_ms = docker_mark_get(
 			docker, &docker->bound, network->docker_id, docker->started_ms
@@ -219,8 +214,6 @@ static int read_rows(struct docker *docker, struct snapshot *snapshot)
 	struct collect collect = {
 		.docker = docker,
 		.snapshot = snapshot,
-		.now_ms = docker_now_ms(),
-		.now_s = time(NULL),
 	};
 	service_lock(docker->daemon);
 	service_each_network(docker->daemon, collect_network, &collect);

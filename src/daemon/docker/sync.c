@@ -262,6 +262,9 @@ static void *sync_main(void *arg)
 		if (now - turn_ms >= TURN_MS) {
 			turn_ms = now;
 			sandbox_check(sync->docker);
+			service_lock(sync->docker->daemon);
+			place_renew_all(sync->docker, true);
+			service_unlock(sync->docker->daemon);
 			if (!sync->events)
 				events_open(sync);
 		}
