@@ -8,7 +8,7 @@ BUILD := build
 DESTDIR ?=
 export DESTDIR
 
-.PHONY: build demo check bench soak install format clean help setup
+.PHONY: build demo check faults bench soak install format clean help setup
 
 build: setup
 	@umask 022; [ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
@@ -23,6 +23,11 @@ demo: build
 
 check: setup
 	@tools/check.sh
+
+# Some ten minutes.
+faults: build
+	@python3 tests/faults/points.py $(BUILD) $(ARGS)
+	@python3 tests/faults/conditions.py $(BUILD)
 
 # ARGS: bench/run's, for instance ARGS='--quick frames latency'.
 bench: build
@@ -48,6 +53,7 @@ help:
 		'make           build (installs missing Debian packages when run by root)' \
 		'make demo      two DPDK containers exchange frames over a Ringway network (root)' \
 		'make check     every check and test; smoke tests with a real engine need root' \
+		'make faults    kills ringwayd at every system call of every change, fills its disk, .. (root)' \
 		'make bench     the switch beside Open vSwitch, dpdk-testpmd and others, into docs/bench (root)' \
 		'make soak      the switch under load for MINUTES=30, every frame accounted for, nothing grows (root)' \
 		'make install   install into DESTDIR, under the prefix that meson was set up with' \
