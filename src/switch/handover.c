@@ -62,8 +62,13 @@ int handover_start(struct switch_state *sw, int listen_fd, struct rwy_err *err)
 		return r;
 	sw->active = sw->running = true;
 	sw->frozen = false;
+	// Nobody takes a frame before its destination is there.
+	sw->starting = !was_running;
 	for (struct port *port = sw->ports; port && !was_running; port = port->next)
 		start_port(sw, port);
+	sw->starting = false;
+	if (!was_running)
+		publish_assign_all(sw);
 	for (struct port *port = sw->ports; port; port = port->next)
 		attach_look(port);
 	return 0;

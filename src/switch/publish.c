@@ -129,6 +129,11 @@ void publish_remove_all(struct switch_state *sw)
 	struct port_list *old_flood[WIRE_NETWORKS_MAX];
 	uint32_t floods = 0;
 
+	// Nobody takes a frame any more before the first destination is gone.
+	for (struct port *port = sw->ports; port; port = port->next)
+		for (uint16_t i = 0; port->path && i < port->path->rx_count; i++)
+			assign_release(sw, port, port->path->rx[i].pair);
+	assign_wait(sw);
 	for (struct network *network = sw->networks; network; network = network->next) {
 		old_flood[floods++] = network->flood;
 		__atomic_store_n(&network->flood, NULL, __ATOMIC_RELEASE);
@@ -137,8 +142,6 @@ void publish_remove_all(struct switch_state *sw)
 		struct port_path *old = port->path;
 		port->unpublished = old;
 		__atomic_store_n(&port->path, NULL, __ATOMIC_RELEASE);
-		if (old)
-			assign_path(sw, port, old);
 	}
 	assign_wait(sw);
 	while (floods)
@@ -146,6 +149,16 @@ void publish_remove_all(struct switch_state *sw)
 	for (struct port *port = sw->ports; port; port = port->next) {
 		free(port->unpublished);
 		port->unpublished = NULL;
+	}
+}
+
+void publish_assign_all(struct switch_state *sw)
+{
+	for (struct port *port = sw->ports; port; port = port->next) {
+		if (!port->path)
+			continue;
+		assign_path(sw, port, NULL);
+		wake_workers(sw, port);
 	}
 }
 
@@ -210,8 +223,10 @@ int publish_path(struct switch_state *sw, struct port *port, struct port_path *p
 		old_flood = port->network->flood;
 		__atomic_store_n(&port->network->flood, flood, __ATOMIC_RELEASE);
 	}
-	assign_path(sw, port, old);
-	wake_workers(sw, port);
+	if (!sw->starting) {
+		assign_path(sw, port, old);
+		wake_workers(sw, port);
+	}
 	if (old || old_flood)
 		assign_wait(sw);
 	free(old_flood);

@@ -38,11 +38,12 @@ struct switch_state {
 	struct loop_source *listen_source;
 	int daemon_fd; // ringwayd's connection; -1: none.
 	struct loop_source *daemon_source;
-	bool greeted; // ringwayd has sent its hello.
-	bool spare;   // Was started as one: without ringwayd it ends, until it is started.
-	bool active;  // WIRE_START came.
-	bool running; // Frames move. Nothing is published otherwise.
-	bool frozen;  // No front end's message is handled.
+	bool greeted;  // ringwayd has sent its hello.
+	bool spare;    // Was started as one: without ringwayd it ends, until it is started.
+	bool active;   // WIRE_START came.
+	bool running;  // Frames move. Nothing is published otherwise.
+	bool starting; // What is published is not polled yet.
+	bool frozen;   // No front end's message is handled.
 	uint64_t
 		keep_since_s; // switch_seconds() since when ringwayd takes nothing; only while a port's keep_waits.
 	uint32_t learned_noted; // fdb_changes() when learned addresses were noted last.
@@ -110,6 +111,8 @@ int publish_path(struct switch_state *sw, struct port *port, struct port_path *p
 int publish_add(struct switch_state *sw, struct port *port);
 // Takes all rings and memory of all ports away from the workers; returns when none is used.
 void publish_remove_all(struct switch_state *sw);
+// Puts workers in charge of all that was published while sw->starting.
+void publish_assign_all(struct switch_state *sw);
 
 // attach.c: connections.
 // Takes fd, also on failure. -EBUSY, -EPERM as WIRE_CONN_ADD says.
