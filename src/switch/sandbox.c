@@ -121,6 +121,9 @@ static const int allowed_calls[] = {
 	SCMP_SYS(getpid),
 	SCMP_SYS(gettid),
 	SCMP_SYS(getrandom),
+	// A new thread's first: the filter may come before it is so far.
+	SCMP_SYS(rseq),
+	SCMP_SYS(set_robust_list),
 	SCMP_SYS(exit),
 	SCMP_SYS(exit_group),
 };
