@@ -19,6 +19,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <systemd/sd-daemon.h>
@@ -174,6 +175,7 @@ static int start_daemon(struct program *p, struct rwy_err *err)
 		.uplink_binary = o->uplink_binary,
 		.workers = o->switch_cores ? (uint32_t)cores_count(o->switch_cores, NULL) : 1,
 		.no_kernel_ports = o->no_kernel_ports,
+		.no_spare = o->no_spare,
 		.spawn =
 			{.binary = o->switch_binary,
 			 .cores = o->switch_cores,
@@ -185,6 +187,17 @@ static int start_daemon(struct program *p, struct rwy_err *err)
 	return daemon_start(&config, &p->daemon, err);
 }
 
+// Every port has a few descriptors, and each of its rings three: the usual soft limit is for programs that use select(2).
+static void raise_fd_limit(void)
+{
+	struct rlimit limit;
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return;
+	limit.rlim_cur = limit.rlim_max;
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_warn("cannot raise the limit of descriptors: %s", strerror(errno));
+}
+
 static int start(struct program *p, struct rwy_err *err)
 {
 	if (geteuid() != 0) {
@@ -192,6 +205,7 @@ static int start(struct program *p, struct rwy_err *err)
 		return err_hint(err, "run it as root");
 	}
 	(void)umask(022); // Modes are set where it matters.
+	raise_fd_limit();
 	p->loop = loop_new();
 	if (!p->loop)
 		return err_set(err, -errno, "cannot make the event loop: %s", strerror(errno));

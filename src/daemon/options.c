@@ -22,6 +22,7 @@ enum {
 	OPT_SWITCH_POLL,
 	OPT_SWITCH_QUIET,
 	OPT_SWITCH_USER,
+	OPT_NO_SPARE,
 	OPT_UPLINK_BINARY,
 	OPT_NO_KERNEL_PORTS,
 	OPT_PRELOAD,
@@ -59,6 +60,12 @@ static const struct argp_option option_table[] = {
 	 "NAME",
 	 0,
 	 "The switch's user (default: ringway-switch, else nobody)",
+	 1},
+	{"no-spare",
+	 OPT_NO_SPARE,
+	 NULL,
+	 0,
+	 "Keep no second switch ready: frames wait longer when the switch ends",
 	 1},
 	{"uplink-binary", OPT_UPLINK_BINARY, "FILE", 0, "The uplinks' program", 2},
 	{"no-kernel-ports",
@@ -174,6 +181,10 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	}
 	if (key == OPT_NO_DOCKER) {
 		options->no_docker = true;
+		return 0;
+	}
+	if (key == OPT_NO_SPARE) {
+		options->no_spare = true;
 		return 0;
 	}
 	if (key == OPT_NO_KERNEL_PORTS) {

@@ -22,6 +22,7 @@ struct options {
 	const char *group;
 	bool no_docker;
 	bool no_kernel_ports;
+	bool no_spare;
 	enum log_level log_level;
 	char default_switch[PATH_MAX];
 	char default_preload[PATH_MAX];

@@ -58,7 +58,7 @@ void accept_port_waits(struct daemon *d, struct port *port)
 	arm_timer(d);
 }
 
-// 0 when the switch has the connection; ours is closed in any case.
+// 0 when the switch has the connection; ours is kept for the next switch, or closed.
 static int hand_over(struct daemon *d, struct port *port, int fd)
 {
 	struct rwy_err err = {0};
@@ -72,6 +72,9 @@ static int hand_over(struct daemon *d, struct port *port, int fd)
 		log_info("port '%s' refuses a connection: %s", port->info.spec.name, err.msg);
 	else if (!r && port->info.state == WIRE_PORT_WAITING)
 		port->info.state = WIRE_PORT_CONNECTED;
+	// Where the switch ended meanwhile, the next one may get it, unless there is another that lives.
+	if (!r || (r == -EAGAIN && port->keep.conn < 0))
+		keep_connect(&port->keep, fd_take(&conn), r != 0);
 	port->refusal_logged = r != 0;
 	return r;
 }

@@ -150,7 +150,7 @@ static void on_doubt_timer(void *arg)
 	struct daemon *d = arg;
 	service_lock(d);
 	if (link_is_ready(d->link) && link_take_doubt(d->link))
-		daemon_link_ops.ready(d);
+		daemon_link_ops.ready(d, false);
 	else if (link_is_ready(d->link))
 		trunk_mend(d);
 	service_unlock(d);
@@ -165,6 +165,7 @@ static int start_link(struct daemon *d, const struct daemon_config *config, stru
 	struct link_config link_config = {
 		.socket_path = d->switch_socket,
 		.spawn = config->spawn,
+		.no_spare = config->no_spare,
 		.ops = &daemon_link_ops,
 		.arg = d,
 		.lock = &d->lock,

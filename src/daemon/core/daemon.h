@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/loop.h"
+#include "daemon/core/keep.h"
 #include "daemon/firewall/firewall.h"
 #include "daemon/host/host.h"
 #include "daemon/ports/portdir.h"
@@ -23,10 +24,12 @@ struct network {
 	enum store_state state;
 	bool trunk;	   // The switch has it.
 	bool trunk_broken; // The switch has lost it.
-	// Its queues, kept for the next switch; none where an earlier ringwayd gave them away.
+	// Its queues and its state memory, kept for the next switch.
+	struct keep trunk_keep;
 	int trunk_fds[WIRE_QUEUES_MAX];
 	uint32_t trunk_queues;
 	uint32_t trunk_offloads;
+	int64_t blamed_ms; // When a switch ended in its trunk's service; 0: none did.
 };
 
 struct port {
@@ -45,6 +48,9 @@ struct port {
 	bool loss_logged;      // Its socket was removed and cannot be made anew.
 	uint64_t connect_delay_ms;
 	uint64_t connect_at_ms; // When to connect next.
+	struct keep keep;
+	bool of_switch;	   // The switch that was found has it.
+	int64_t blamed_ms; // When a switch ended in its service; 0: none did.
 };
 
 struct container {
@@ -87,8 +93,10 @@ struct daemon {
 	struct loop_source *firewall_timer;
 	bool firewall_failed; // The last check, so that it is said once.
 	bool uplinks_settled;
-	uint32_t workers; // The switch's, and so the queues of trunks.
-	uint32_t epoch;	  // Of the stations that the switch was told of.
+	uint32_t workers;    // The switch's, and so the queues of trunks.
+	uint32_t epoch;	     // Of the stations that the switch was told of.
+	uint32_t taken_over; // Connections that the new switch has taken.
+	char last_end[160];
 	char state_dir[PATH_TEXT_SIZE];
 	char preload[PATH_TEXT_SIZE];
 	char switch_socket[PATH_TEXT_SIZE];
@@ -101,6 +109,7 @@ struct daemon_config {
 	const char *uplink_binary;
 	uint32_t workers; // Of the switch; 0: 1.
 	bool no_kernel_ports;
+	bool no_spare;
 	struct spawn_config spawn;
 	struct loop *loop;
 };
@@ -178,7 +187,17 @@ void accept_port_waits(struct daemon *d, struct port *port);
 
 // reconcile.c: link_ops.
 extern const struct link_ops daemon_link_ops;
-int reconcile_port_add(struct daemon *d, const struct port *port, struct rwy_err *err);
+// The link's message for a request, filled in. A port's state memory is made where it has none.
+struct wire_msg *reconcile_network_msg(struct daemon *d, const struct network *network);
+int reconcile_port_msg(
+	struct daemon *d,
+	struct port *port,
+	struct wire_msg **ret_msg,
+	struct rwy_err *err
+);
+int reconcile_port_add(struct daemon *d, struct port *port, struct rwy_err *err);
 int reconcile_port_set(struct daemon *d, const struct port *port, struct rwy_err *err);
 int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err);
 int reconcile_del(struct daemon *d, enum wire_op op, uint32_t id, struct rwy_err *err);
+// Sockets that no switch kept are made anew.
+void reconcile_open_listeners(struct daemon *d);

@@ -66,10 +66,21 @@ bool trunk_is_wanted(const struct daemon *d, const struct network *network);
 void trunk_fill(const struct daemon *d, const struct network *network, struct wire_port *ret);
 int trunk_set(struct daemon *d, const struct network *network, struct rwy_err *err);
 void trunk_close(struct network *network);
+// The link's message that gives the switch the TAP, which is opened if it is not. The descriptors stay the network's.
+int trunk_msg(
+	struct daemon *d,
+	struct network *network,
+	struct wire_msg **ret_msg,
+	struct rwy_err *err
+);
+// Takes the queues that the switch was given by an earlier ringwayd, for the next switch.
+void trunk_adopt(struct daemon *d, struct network *network);
 // The switch says that this TAP, if the id is a trunk's, is gone. False: it is none's. trunk_mend() opens it anew, when
 // no request is under way.
 bool trunk_note_broken(struct daemon *d, uint32_t id);
 void trunk_mend(struct daemon *d);
+// The link's message that tells the switch where port is; NULL: that is of no interest to it.
+struct wire_msg *station_msg(struct daemon *d, const struct port *port);
 // Tells the switch, and the kernel, who is where. A port that is of no interest to them is no error.
 int station_add(struct daemon *d, const struct port *port, struct rwy_err *err);
 void station_remove(struct daemon *d, const struct port *port);

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/core/kernel.h"
+#include "daemon/core/takeover.h"
 #include "daemon/plan/plan.h"
 
 #include <errno.h>
@@ -25,11 +26,16 @@ static void fill_network(const struct network *network, struct wire_network *ret
 	(void)memcpy(ret->name, network->info.spec.name, NAME_SIZE);
 }
 
-int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err)
+struct wire_msg *reconcile_network_msg(struct daemon *d, const struct network *network)
 {
 	struct wire_msg *msg = link_msg(d->link, WIRE_NETWORK_ADD);
 	fill_network(network, &msg->args.network);
-	return link_request(d->link, msg, err);
+	return msg;
+}
+
+int reconcile_network_add(struct daemon *d, const struct network *network, struct rwy_err *err)
+{
+	return link_request(d->link, reconcile_network_msg(d, network), err);
 }
 
 // The wire's limits are those of base/portlimits.h, which it does not know.
@@ -67,13 +73,35 @@ static void fill_port(const struct port *port, struct wire_port *ret)
 	(void)memcpy(ret->mac, spec->mac, MAC_SIZE);
 }
 
-int reconcile_port_add(struct daemon *d, const struct port *port, struct rwy_err *err)
+int reconcile_port_msg(
+	struct daemon *d,
+	struct port *port,
+	struct wire_msg **ret_msg,
+	struct rwy_err *err
+)
 {
+	int r = keep_ensure_state(&port->keep, link_hello(d->link), err);
+	if (r)
+		return r;
 	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_ADD);
-	fill_port(port, &msg->args.port);
+	struct wire_port *args = &msg->args.port;
+	fill_port(port, args);
+	args->has_state = port->keep.state >= 0;
+	if (args->has_state)
+		msg->fds[msg->fd_count++] = port->keep.state;
 	if (port->listener >= 0)
 		msg->fds[msg->fd_count++] = port->listener;
-	return link_request(d->link, msg, err);
+	if (port->info.state == WIRE_PORT_QUARANTINED)
+		(void)memcpy(args->quarantine, port->info.reason, sizeof(args->quarantine));
+	*ret_msg = msg;
+	return 0;
+}
+
+int reconcile_port_add(struct daemon *d, struct port *port, struct rwy_err *err)
+{
+	struct wire_msg *msg = NULL;
+	int r = reconcile_port_msg(d, port, &msg, err);
+	return r ? r : link_request(d->link, msg, err);
 }
 
 int reconcile_port_set(struct daemon *d, const struct port *port, struct rwy_err *err)
@@ -142,8 +170,17 @@ static void note_state(struct daemon *d, uint32_t id, uint32_t state)
 	if (!port || state >= WIRE_PORT_STATE_COUNT)
 		return;
 	port->info.state = state;
+	if (state == WIRE_PORT_WAITING || state == WIRE_PORT_QUARANTINED)
+		keep_forget(&port->keep); // The switch has closed it.
 	if (state == WIRE_PORT_WAITING && !port->connect_at_ms)
 		accept_port_waits(d, port);
+}
+
+static void note_port(struct daemon *d, uint32_t id)
+{
+	struct port *port = daemon_find_port_id(d, id);
+	if (port)
+		port->of_switch = true;
 }
 
 // Whether the switch has the trunk with this id, if that is one's.
@@ -194,6 +231,7 @@ static int add_page(struct daemon *d, struct wire_msg *msg, struct plan_set *set
 			msg->fds[fd++] = -1;
 		}
 		note_state(d, from->port, from->state);
+		note_port(d, from->port);
 		note_trunk(d, from->port, true);
 		if (from->kind == WIRE_PORT_TAP && from->state == WIRE_PORT_QUARANTINED)
 			(void)trunk_note_broken(d, from->port); // Of a network that is gone: fine.
@@ -250,6 +288,9 @@ static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_er
 	switch (step->act) {
 	case PLAN_PORT_DEL:
 		note_trunk(d, step->id, false);
+		port = daemon_find_port_id(d, step->id);
+		if (port)
+			keep_fini(&port->keep); // It begins anew.
 		return reconcile_del(d, WIRE_PORT_DEL, step->id, err);
 	case PLAN_NETWORK_DEL:
 		return reconcile_del(d, WIRE_NETWORK_DEL, step->id, err);
@@ -265,6 +306,7 @@ static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_er
 		port = daemon_find_port_id(d, step->id);
 		if (!port)
 			return 0;
+		keep_fini(&port->keep);
 		port->info.state = WIRE_PORT_WAITING;
 		port->info.reason[0] = '\0';
 		accept_port_waits(d, port);
@@ -306,7 +348,19 @@ static int do_plan(
 	return failed == -EAGAIN ? err_set(err, failed, "the switch ended meanwhile") : 0;
 }
 
-static int reconcile(struct daemon *d, struct rwy_err *err)
+void reconcile_open_listeners(struct daemon *d)
+{
+	struct port *port;
+	TAILQ_FOREACH (port, &d->ports, entry) {
+		struct rwy_err why = {0};
+		if (port->listener < 0 && !port->info.spec.connect[0] && !port_is_kernel(port) &&
+		    accept_open(d, port, &why))
+			log_err(&why, "port '%s'", port->info.spec.name);
+	}
+}
+
+// `found`: the switch ran before, so it has what the next one will need.
+static int reconcile(struct daemon *d, bool found, struct rwy_err *err)
 {
 	struct plan_set want = {0};
 	struct plan_set have = {0};
@@ -314,16 +368,14 @@ static int reconcile(struct daemon *d, struct rwy_err *err)
 	struct port *port;
 	TAILQ_FOREACH (network, &d->networks, entry)
 		network->trunk = network->trunk_broken = false; // Until the switch says so.
+	TAILQ_FOREACH (port, &d->ports, entry)
+		port->of_switch = false;
 	int r = fetch_have(d, &have, err);
 	if (r)
 		return r;
-	// Sockets that no switch kept are made anew, before their ports are told of.
-	TAILQ_FOREACH (port, &d->ports, entry) {
-		struct rwy_err why = {0};
-		if (port->listener < 0 && !port->info.spec.connect[0] && !port_is_kernel(port) &&
-		    accept_open(d, port, &why))
-			log_err(&why, "port '%s'", port->info.spec.name);
-	}
+	if (found)
+		takeover_adopt(d);
+	reconcile_open_listeners(d); // Before their ports are told of.
 	if (make_want(d, &want))
 		r = err_set(err, -ENOMEM, "no memory for a plan");
 	else
@@ -344,12 +396,12 @@ static void ensure_own(struct daemon *d)
 	}
 }
 
-static void on_ready(void *arg)
+static void on_ready(void *arg, bool found)
 {
 	struct daemon *d = arg;
 	struct rwy_err err = {0};
 	(void)link_take_doubt(d->link); // This is what it asks for.
-	if (reconcile(d, &err))
+	if (reconcile(d, found, &err))
 		log_err(&err, "cannot bring the switch in line");
 	trunk_mend(d);
 	station_sync(d);
@@ -373,8 +425,11 @@ static void on_down(void *arg)
 	TAILQ_FOREACH (network, &d->networks, entry)
 		network->trunk = network->trunk_broken = false;
 	TAILQ_FOREACH (port, &d->ports, entry) {
-		if (port_is_kernel(port))
-			continue; // Its state is the kernel's.
+		// Of kernel ports the kernel knows. The next switch goes on with connections that are kept.
+		if (port_is_kernel(port) || keep_is_connected(&port->keep) ||
+		    port->info.state == WIRE_PORT_QUARANTINED)
+			continue;
+		keep_forget(&port->keep);
 		port->info.state = WIRE_PORT_WAITING;
 		port->info.reason[0] = '\0';
 	}
@@ -394,8 +449,26 @@ static void on_port_event(void *arg, const struct wire_port_event *event)
 	note_state(d, event->port, event->state);
 }
 
+static int on_prepare(void *arg, struct rwy_err *err)
+{
+	return takeover_prepare(arg, err);
+}
+
+static void on_ended(void *arg, const struct link_end *end)
+{
+	takeover_note_end(arg, end);
+}
+
+static void on_kept(void *arg, struct wire_msg *msg)
+{
+	takeover_note_kept(arg, msg);
+}
+
 const struct link_ops daemon_link_ops = {
+	.prepare = on_prepare,
 	.ready = on_ready,
 	.down = on_down,
+	.ended = on_ended,
 	.port_event = on_port_event,
+	.kept = on_kept,
 };

@@ -64,6 +64,7 @@ struct network *daemon_keep_network(
 	network->info.ports = 0;
 	for (size_t i = 0; i < WIRE_QUEUES_MAX; i++)
 		network->trunk_fds[i] = -1;
+	keep_init(&network->trunk_keep);
 	network->state = state;
 	TAILQ_INSERT_TAIL(&d->networks, network, entry);
 	d->network_count++;
@@ -85,6 +86,7 @@ struct port *daemon_keep_port(
 	port->state = state;
 	port->listener = -1;
 	port->netns_fd = -1;
+	keep_init(&port->keep);
 	if (!info->spec.of_network)
 		network->info.ports++;
 	TAILQ_INSERT_TAIL(&d->ports, port, entry);
@@ -106,6 +108,7 @@ void daemon_drop_network(struct daemon *d, struct network *network)
 {
 	TAILQ_REMOVE(&d->networks, network, entry);
 	d->network_count--;
+	keep_fini(&network->trunk_keep);
 	free(network);
 }
 
@@ -115,6 +118,7 @@ void daemon_drop_port(struct daemon *d, struct port *port)
 	d->port_count--;
 	if (!port->info.spec.of_network)
 		port->network->info.ports--;
+	keep_fini(&port->keep);
 	free(port->published);
 	free(port);
 }

@@ -43,7 +43,7 @@ bool trunk_is_wanted(const struct daemon *d, const struct network *network)
 		other = other || !port_is_kernel(port);
 	}
 	// Without the host's layer what the switch has stays, and nothing is added.
-	return kernel && other && (d->host || network->trunk);
+	return kernel && other && (d->host || network->trunk || network->trunk_queues);
 }
 
 // Whether a kernel port of the network may send from addresses that are no port's.
@@ -78,29 +78,87 @@ void trunk_close(struct network *network)
 	for (uint32_t i = 0; i < network->trunk_queues; i++)
 		fd_close(&network->trunk_fds[i]);
 	network->trunk_queues = 0;
+	keep_fini(&network->trunk_keep);
+}
+
+static int open_queues(struct daemon *d, struct network *network, struct rwy_err *err)
+{
+	uint32_t queues = d->workers;
+	if (network->trunk_queues)
+		return 0;
+	int r = host_trunk_open(
+		d->host, network->info.id, queues, network->trunk_fds, &network->trunk_offloads, err
+	);
+	if (!r)
+		network->trunk_queues = queues;
+	return r;
+}
+
+int trunk_msg(
+	struct daemon *d,
+	struct network *network,
+	struct wire_msg **ret_msg,
+	struct rwy_err *err
+)
+{
+	int r = open_queues(d, network, err);
+	if (!r)
+		r = keep_ensure_state(&network->trunk_keep, link_hello(d->link), err);
+	if (r)
+		return r;
+	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_ADD);
+	trunk_fill(d, network, &msg->args.port);
+	msg->args.port.has_state = network->trunk_keep.state >= 0;
+	if (msg->args.port.has_state)
+		msg->fds[msg->fd_count++] = network->trunk_keep.state;
+	for (uint32_t i = 0; i < network->trunk_queues; i++)
+		msg->fds[msg->fd_count++] = network->trunk_fds[i];
+	*ret_msg = msg;
+	return 0;
+}
+
+// Takes the reply to WIRE_PORT_FDS: queues that an earlier ringwayd opened.
+static void take_queues(
+	struct network *network,
+	struct wire_msg *reply,
+	const struct wire_hello *hello
+)
+{
+	const struct wire_kept *kept = &reply->args.kept;
+	uint32_t first = (uint32_t)kept->has_state + kept->has_conn;
+	uint32_t offloads = 0;
+	if (!kept->id_count || kept->id_count > WIRE_QUEUES_MAX ||
+	    host_trunk_offloads(reply->fds[first], &offloads))
+		return;
+	for (uint32_t i = 0; i < kept->id_count; i++)
+		network->trunk_fds[i] = fd_take(&reply->fds[first + i]);
+	network->trunk_queues = kept->id_count;
+	network->trunk_offloads = offloads;
+	keep_adopt(&network->trunk_keep, reply, hello);
+}
+
+void trunk_adopt(struct daemon *d, struct network *network)
+{
+	struct rwy_err err = {0};
+	if (network->trunk_queues)
+		return;
+	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_FDS);
+	msg->args.ref.id = WIRE_TRUNK_ID(network->info.id);
+	if (link_request(d->link, msg, &err)) {
+		log_err(&err, "cannot keep the trunk of network '%s'", network->info.spec.name);
+		return;
+	}
+	take_queues(network, msg, link_hello(d->link));
+	wire_msg_close_fds(msg);
 }
 
 int trunk_give(struct daemon *d, struct network *network, struct rwy_err *err)
 {
-	if (!network->trunk_queues) {
-		uint32_t queues = d->workers;
-		int r = host_trunk_open(
-			d->host,
-			network->info.id,
-			queues,
-			network->trunk_fds,
-			&network->trunk_offloads,
-			err
-		);
-		if (r)
-			return r;
-		network->trunk_queues = queues;
-	}
-	struct wire_msg *msg = link_msg(d->link, WIRE_PORT_ADD);
-	trunk_fill(d, network, &msg->args.port);
-	for (uint32_t i = 0; i < network->trunk_queues; i++)
-		msg->fds[msg->fd_count++] = network->trunk_fds[i];
-	int r = link_request(d->link, msg, err);
+	struct wire_msg *msg = NULL;
+	int r = trunk_msg(d, network, &msg, err);
+	if (r)
+		return r;
+	r = link_request(d->link, msg, err);
 	if (r && r != -EAGAIN) {
 		// Refused: queues that nobody reads would be given frames.
 		trunk_close(network);
@@ -142,6 +200,15 @@ static bool is_of_switch(const struct port *port)
 {
 	const struct port_spec *spec = &port->info.spec;
 	return port_is_kernel(port) ? port->network->trunk : spec->ip[0] || spec->ip6[0];
+}
+
+struct wire_msg *station_msg(struct daemon *d, const struct port *port)
+{
+	if (port->state != STORE_READY || !is_of_switch(port))
+		return NULL;
+	struct wire_msg *msg = link_msg(d->link, WIRE_STATION_ADD);
+	fill_station(d, port, &msg->args.station);
+	return msg;
 }
 
 static int tell_switch(struct daemon *d, const struct port *port, struct rwy_err *err)

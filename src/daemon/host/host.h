@@ -84,6 +84,8 @@ int host_trunk_open(
 	uint32_t *ret_offloads,
 	struct rwy_err *err
 );
+// What the TAP takes over, of which fd is a queue. A negative errno: it is none.
+int host_trunk_offloads(int fd, uint32_t *ret_offloads);
 // Frames from kernel ports that the switch did not take from the TAP in time, since it was made. -ENOENT: there is no TAP.
 int host_trunk_missed(
 	struct host *host,

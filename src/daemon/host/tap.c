@@ -216,6 +216,12 @@ int host_trunk_open(
 	return r;
 }
 
+int host_trunk_offloads(int fd, uint32_t *ret_offloads)
+{
+	// It says this by taking the same again.
+	return set_offloads(fd, ret_offloads);
+}
+
 int host_trunk_missed(
 	struct host *host,
 	uint32_t network,

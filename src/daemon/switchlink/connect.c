@@ -21,22 +21,43 @@ static int make_address(const char *path, struct sockaddr_un *ret_address)
 	return 0;
 }
 
+// A switch that no longer reads must not hold us up; credentials are asked for before it can send.
+static int prepare(int sock)
+{
+	struct timeval limit = {.tv_sec = LINK_REQUEST_MS / 1000};
+	int on = 1;
+	if (setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ||
+	    setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)))
+		return -errno;
+	return 0;
+}
+
 int link_connect(const char *path)
 {
 	struct sockaddr_un address;
-	struct timeval limit = {.tv_sec = LINK_REQUEST_MS / 1000};
-	int on = 1;
 	int r = make_address(path, &address);
 	if (r)
 		return r;
 	_cleanup_close_ int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	// A switch that no longer reads must not hold us up; credentials are asked for before it
-	// can send.
-	if (sock < 0 || setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) ||
-	    setsockopt(sock, SOL_SOCKET, SO_PASSCRED, &on, sizeof(on)) ||
-	    connect(sock, (struct sockaddr *)&address, sizeof(address)))
+	r = sock < 0 ? -errno : prepare(sock);
+	if (!r && connect(sock, (struct sockaddr *)&address, sizeof(address)))
+		r = -errno;
+	return r ? r : fd_take(&sock);
+}
+
+int link_pair(int ret_socks[2])
+{
+	int socks[2];
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, socks))
 		return -errno;
-	return fd_take(&sock);
+	int r = prepare(socks[0]);
+	if (r) {
+		fd_close(&socks[0]);
+		fd_close(&socks[1]);
+		return r;
+	}
+	(void)memcpy(ret_socks, socks, sizeof(socks));
+	return 0;
 }
 
 static int bind_path(int sock, const char *path)

@@ -20,17 +20,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define SPAWN_LISTEN_FD 3 // sd_listen_fds(3): SD_LISTEN_FDS_START.
+#define SPAWN_SOCK_FD 3 // The switch finds it there; SD_LISTEN_FDS_START of sd_listen_fds(3), too.
 #define SPAWN_KEEPER_FD 4 // The keeper of its walls.
 #define SPAWN_FD_LOW 16	  // Ours move up here, out of the way of those.
 #define SPAWN_ENV_MAX 256
-#define SPAWN_ARGS_MAX 8 // The name, three options with values, NULL.
+#define SPAWN_ARGS_MAX 9 // The name, an option, three with values, NULL.
 #define SPAWN_PID_DIGITS 11
 
 // All that the child needs, made before the fork.
 struct spawn {
 	int binary_fd; // Opened by us: the switch's user may not reach the path.
-	int listen_fd;
+	int sock;
 	int report_fd; // The child writes its errno here; exec closes it.
 	bool drop_user;
 	uid_t uid;
@@ -80,7 +80,7 @@ static void child_run(struct spawn *spawn)
 	(void)signal(SIGPIPE, SIG_DFL);
 	(void)sigprocmask(SIG_SETMASK, &none, NULL);
 	write_pid(spawn->listen_pid + strlen("LISTEN_PID="), getpid());
-	if (setsid() < 0 || dup2(spawn->listen_fd, SPAWN_LISTEN_FD) < 0)
+	if (setsid() < 0 || dup2(spawn->sock, SPAWN_SOCK_FD) < 0)
 		child_fail(spawn);
 	child_wall_in(spawn);
 	// All of ours are close-on-exec already; a library's may not be. Older kernels lack the
@@ -133,6 +133,7 @@ static void fill_args(struct spawn *spawn, const struct spawn_config *config)
 {
 	size_t count = 0;
 	spawn->args[count++] = "ringway-switch";
+	spawn->args[count++] = "--spare";
 	const char *const options[][2] = {
 		{"--cores", config->cores}, {"--poll", config->poll}, {"--quiet", config->quiet}};
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -200,31 +201,24 @@ static int fork_child(struct spawn *spawn, pid_t *ret_pid)
 
 int spawn_switch(
 	const struct spawn_config *config,
-	int listen_fd,
+	int binary_fd,
+	int sock,
 	pid_t *ret_pid,
 	struct rwy_err *err
 )
 {
 	struct spawn spawn = {0};
-	_cleanup_close_ int binary = open(config->binary, O_PATH | O_CLOEXEC);
-	_cleanup_close_ int binary_high = fcntl(binary, F_DUPFD_CLOEXEC, SPAWN_FD_LOW);
-	_cleanup_close_ int listen_high = fcntl(listen_fd, F_DUPFD_CLOEXEC, SPAWN_FD_LOW);
-	int r = 0;
-	if (binary < 0 || binary_high < 0 || listen_high < 0) {
-		r = -errno;
-	} else {
-		spawn.binary_fd = binary_high;
-		spawn.listen_fd = listen_high;
-		fill_env(&spawn);
-		fill_args(&spawn, config);
-		r = find_user(&spawn, config->user, err);
-		if (r)
-			return r;
-		r = fork_child(&spawn, ret_pid);
-	}
+	_cleanup_close_ int binary_high = fcntl(binary_fd, F_DUPFD_CLOEXEC, SPAWN_FD_LOW);
+	_cleanup_close_ int sock_high = fcntl(sock, F_DUPFD_CLOEXEC, SPAWN_FD_LOW);
+	if (binary_high < 0 || sock_high < 0)
+		return err_set(err, -errno, "cannot duplicate descriptors: %s", strerror(errno));
+	spawn.binary_fd = binary_high;
+	spawn.sock = sock_high;
+	fill_env(&spawn);
+	fill_args(&spawn, config);
+	int r = find_user(&spawn, config->user, err);
 	if (r)
-		return err_set(
-			err, r, "cannot start the switch '%s': %s", config->binary, strerror(-r)
-		);
-	return 0;
+		return r;
+	r = fork_child(&spawn, ret_pid);
+	return r ? err_set(err, r, "%s", strerror(-r)) : 0;
 }

@@ -14,12 +14,12 @@ struct spawn_config {
 	const char *user;  // Falls back to nobody, with a warning.
 };
 
-// Starts the switch with listen_fd as systemd would hand it over (descriptor 3, LISTEN_FDS,
-// LISTEN_PID). 0 once the program runs, with its pid; or a negative errno of whatever kept it
-// from running.
+// Starts the switch from the program that binary_fd (O_PATH) is, as a spare: sock is its descriptor 3, a connection with us. 0
+// once the program runs, with its pid; or a negative errno of whatever kept it from running.
 int spawn_switch(
 	const struct spawn_config *config,
-	int listen_fd,
+	int binary_fd,
+	int sock,
 	pid_t *ret_pid,
 	struct rwy_err *err
 );

@@ -1,39 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The switch's life: find or start, greet, beat, end, start anew. Main thread, under the lock. A
-// process that we know is always known by a pidfd, so that no signal ever reaches another one.
+// The life of the switch that moves frames: found or started, told everything, beaten, ended, followed by the spare or another
+// one. Main thread, but for supervise_run() and supervise_listen(); under the lock.
 #include "base/cleanup.h"
 #include "base/log.h"
 #include "daemon/switchlink/internal.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/epoll.h>
-#include <sys/pidfd.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-static void close_sock(struct link *link)
-{
-	loop_remove(link->sock_source);
-	link->sock_source = NULL;
-	fd_close(&link->sock);
-	enum link_state before = link->state;
-	link->state = LINK_DOWN;
-	if (before == LINK_READY)
-		link->config.ops->down(link->config.arg);
-}
-
-static void forget_process(struct link *link)
-{
-	loop_remove(link->pidfd_source);
-	link->pidfd_source = NULL;
-	fd_close(&link->pidfd);
-	link->pid = 0;
-}
 
 static void retry_later(struct link *link, uint64_t delay_ms)
 {
@@ -41,204 +18,225 @@ static void retry_later(struct link *link, uint64_t delay_ms)
 	(void)loop_set_timer(link->retry, delay_ms ? delay_ms : 1, 0);
 }
 
-// A growing wait when switches end as soon as they begin.
-static void back_off(struct link *link)
+void supervise_back_off(uint64_t *io_delay_ms)
 {
-	bool quick = link_now_ms() - link->started_ms < LINK_QUICK_MS;
-	uint64_t delay = link->backoff_ms;
-	if (!quick)
-		delay = link->backoff_ms = 0;
-	retry_later(link, delay);
-	if (!quick)
-		return;
-	link->backoff_ms = delay ? delay * 2 : LINK_BACKOFF_FIRST_MS;
-	if (link->backoff_ms > LINK_BACKOFF_LAST_MS)
-		link->backoff_ms = LINK_BACKOFF_LAST_MS;
+	*io_delay_ms = *io_delay_ms ? *io_delay_ms * 2 : LINK_BACKOFF_FIRST_MS;
+	if (*io_delay_ms > LINK_BACKOFF_LAST_MS)
+		*io_delay_ms = LINK_BACKOFF_LAST_MS;
 }
 
-static void on_exit_of_switch(void *arg, uint32_t events)
+static void swap_active(struct link *link, struct peer **io_peer)
 {
-	struct link *link = arg;
-	siginfo_t info = {0};
-	pthread_mutex_lock(link->config.lock);
-	// -ECHILD: not our child, but that of an earlier ringwayd or of systemd.
-	if (waitid(P_PIDFD, (id_t)link->pidfd, &info, WEXITED | WNOHANG) == 0 && info.si_pid)
-		log_warn(
-			"switch %u ended: %s %d",
-			link->pid,
-			info.si_code == CLD_EXITED ? "exit status" : "signal",
-			info.si_status
-		);
-	else
-		log_warn("switch %u ended", link->pid);
-	forget_process(link);
-	close_sock(link);
-	back_off(link);
-	pthread_mutex_unlock(link->config.lock);
+	struct peer *peer = *io_peer;
+	*io_peer = link->active;
+	link->active = link->target = peer;
 }
 
-static int watch_process(struct link *link, pid_t pid)
+int supervise_listen(struct link *link, struct rwy_err *err)
 {
-	forget_process(link);
-	link->pidfd = pidfd_open(pid, 0);
-	if (link->pidfd < 0)
-		return -errno;
-	link->pid = (uint32_t)pid;
-	link->pidfd_source =
-		loop_add_fd(link->config.loop, link->pidfd, EPOLLIN, on_exit_of_switch, link);
-	if (link->pidfd_source)
+	if (link->listen_fd >= 0)
 		return 0;
-	int r = -errno;
-	forget_process(link);
-	return r;
+	// A switch that we found has a socket that may be systemd's, which would start another one there.
+	const char *path = link->found ? link->spare_path : link->config.socket_path;
+	link->listen_fd = link_listen(path, err);
+	return link->listen_fd < 0 ? link->listen_fd : 0;
 }
 
-static void kill_process(const struct link *link)
+int supervise_run(struct link *link, struct peer *peer, struct rwy_err *err)
 {
-	if (link->pidfd >= 0 && pidfd_send_signal(link->pidfd, SIGKILL, NULL, 0))
-		log_error("cannot end switch %u: %s", link->pid, strerror(errno));
-}
-
-// -EPROTO: whoever greeted is none that we can watch.
-static int check_hello(struct link *link, const struct wire_hello *hello, uint32_t peer)
-{
-	int off = 0;
-	if (hello->version != WIRE_VERSION || !peer || hello->pid != peer)
-		return -EPROTO;
-	if (link->pid != peer && watch_process(link, (pid_t)peer))
-		return -EPROTO;
-	// Credentials have served their end. Failing leaves them in later messages, where they do
-	// no harm.
-	(void)setsockopt(link->sock, SOL_SOCKET, SO_PASSCRED, &off, sizeof(off));
-	return 0;
-}
-
-static void take_hello(struct link *link, const struct wire_msg *msg, uint32_t peer)
-{
-	const struct wire_hello *hello = &msg->args.hello;
-	if (msg->op != WIRE_HELLO || msg->error.code || check_hello(link, hello, peer)) {
-		log_error(
-			"'%.60s' on '%s' is no switch for this ringwayd: %s",
-			msg->op == WIRE_HELLO ? hello->program : "",
-			link->config.socket_path,
-			msg->error.code ? msg->error.msg : "wrong version or process"
-		);
-		// It holds our socket, and no other switch can take its place while it does.
-		if (link->pidfd < 0 && peer && watch_process(link, (pid_t)peer))
-			log_error("cannot watch process %u: %s", peer, strerror(errno));
-		kill_process(link);
-		close_sock(link);
-		retry_later(link, LINK_BACKOFF_LAST_MS);
-		return;
-	}
-	(void)memcpy(link->program, hello->program, sizeof(link->program));
-	link->state = LINK_READY;
-	link->misses = 0;
-	link->alive = true;
-	log_info("%s runs as process %u", link->program, link->pid);
-	link->config.ops->ready(link->config.arg);
-	pthread_cond_broadcast(&link->ready_cond);
-}
-
-static void sock_ended(struct link *link)
-{
-	close_sock(link);
-	// Usually its process has ended too, and the pidfd says so in a moment.
-	retry_later(link, LINK_BACKOFF_FIRST_MS);
-}
-
-static void on_sock(void *arg, uint32_t events)
-{
-	struct link *link = arg;
-	pthread_mutex_lock(link->config.lock);
-	while (link->sock >= 0) {
-		struct rwy_err err = {0};
-		uint32_t peer = link->state == LINK_GREETING ? link_peer_pid(link->sock) : 0;
-		int r = wire_recv(link->sock, true, MSG_DONTWAIT, &link->incoming, &err);
-		if (r == -EAGAIN)
-			break;
-		if (r) {
-			if (r != -EPIPE)
-				log_err(&err, "switch %u", link->pid);
-			sock_ended(link);
-		} else if (link->state == LINK_GREETING) {
-			take_hello(link, &link->incoming, peer); // The table gives a hello no fds.
-		} else {
-			link_dispatch(link, &link->incoming);
-		}
-	}
-	pthread_mutex_unlock(link->config.lock);
-}
-
-static int send_hello(struct link *link)
-{
-	struct wire_msg *msg = link_msg(link, WIRE_HELLO);
-	msg->args.hello = (struct wire_hello){
-		.version = WIRE_VERSION,
-		.program = "ringwayd " RINGWAY_VERSION,
-		.pid = (uint32_t)getpid(),
-		.start_ns = link_now_ms() * 1000000,
-	};
-	return link_post(link, msg);
-}
-
-static int greet(struct link *link, int sock)
-{
-	link->sock = sock;
-	link->sock_source = loop_add_fd(link->config.loop, sock, EPOLLIN, on_sock, link);
-	int r = link->sock_source ? send_hello(link) : -errno;
-	if (r) {
-		close_sock(link);
-		return r;
-	}
-	link->state = LINK_GREETING;
-	link->misses = 0;
-	return 0;
-}
-
-static int start_process(struct link *link, struct rwy_err *err)
-{
-	pid_t pid;
-	if (link->listen_fd < 0)
-		link->listen_fd = link_listen(link->config.socket_path, err);
-	if (link->listen_fd < 0)
-		return link->listen_fd;
-	link->started_ms = link_now_ms();
-	link->starts++;
-	int r = spawn_switch(&link->config.spawn, link->listen_fd, &pid, err);
+	// One that somebody else started listens already.
+	bool listens = peer->hello.has_listener;
+	int r = listens ? 0 : supervise_listen(link, err);
 	if (r)
 		return r;
-	r = watch_process(link, pid);
+	struct wire_msg *msg = link_msg(link, WIRE_START);
+	if (!listens)
+		msg->fds[msg->fd_count++] = link->listen_fd;
+	r = link_ask(link, peer, msg, err);
+	if (r)
+		return r;
+	peer->started = true;
+	peer->since_ms = link_now_ms();
+	link->found = listens;
+	return 0;
+}
+
+static void is_ready(struct link *link, bool found)
+{
+	log_info("%s runs as process %u", link->active->hello.program, link->active->pid);
+	link->config.ops->ready(link->config.arg, found);
+	pthread_cond_broadcast(&link->ready_cond);
+	spare_later(link, link->backoff_ms);
+}
+
+static void note_gap(struct link *link)
+{
+	if (!link->ends)
+		return;
+	link->restarts++;
+	link->ends = 0;
+	link->last_gap_us = link_now_us() - link->down_us;
+}
+
+// The active peer has greeted, and knows nothing yet.
+static void begin(struct link *link)
+{
+	struct peer *peer = link->active;
+	struct rwy_err err = {0};
+	int r = peer->prepared ? 0 : link->config.ops->prepare(link->config.arg, &err);
 	if (!r)
-		return 0;
-	(void)kill(pid, SIGKILL); // Our own child, not yet waited for: the pid is still its.
-	(void)waitpid(pid, NULL, 0);
-	return err_set(err, r, "cannot watch switch %d: %s", (int)pid, strerror(-r));
+		r = supervise_run(link, peer, &err);
+	if (r) {
+		// Its end says the rest.
+		log_err(&err, "switch %u cannot begin", peer->pid);
+		peer_kill(peer);
+		return;
+	}
+	note_gap(link);
+	is_ready(link, false);
+}
+
+// A switch that runs already: of an earlier ringwayd, or of systemd.
+static void join(struct link *link)
+{
+	struct peer *peer = link->active;
+	struct rwy_err err = {0};
+	peer->started = true;
+	peer->since_ms = link_now_ms();
+	link->found = true;
+	binary_of_process(link, peer->pid);
+	// An earlier ringwayd may have ended while it had it let go of its ports for another one.
+	if (link_ask(link, peer, link_msg(link, WIRE_START), &err))
+		log_err(&err, "switch %u", peer->pid);
+	is_ready(link, true);
+}
+
+void supervise_greeted(struct peer *peer)
+{
+	struct link *link = peer->link;
+	if (peer == link->spare) {
+		spare_greeted(link);
+		// It was waited for.
+		if (peer->state == PEER_READY && peer_is_free(link->active)) {
+			swap_active(link, &link->spare);
+			begin(link);
+		}
+		return;
+	}
+	if (peer->hello.active)
+		join(link);
+	else
+		begin(link);
+}
+
+// Nobody runs. The spare, if it is ready, or on its way; otherwise another one, in a while.
+static void go_on(struct link *link)
+{
+	if (link->spare->state == PEER_READY) {
+		swap_active(link, &link->spare);
+		begin(link);
+	} else if (link->spare->state != PEER_GREETING) {
+		retry_later(link, link->backoff_ms);
+	}
+}
+
+static void active_is_down(struct link *link)
+{
+	if (!link->active->started)
+		return;
+	link->down_us = link_now_us();
+	link->ends++;
+	link->active->started = false;
+	link->config.ops->down(link->config.arg);
+}
+
+static void active_ended(struct link *link)
+{
+	struct peer *peer = link->active;
+	struct link_end end;
+	bool killed = false;
+	bool ran = peer->started;
+	peer_drain(peer);
+	blame_end(peer, &end, &killed);
+	log_warn("%s", end.text);
+	uint64_t lived = link_now_ms() - peer->since_ms;
+	link_ground(link);
+	active_is_down(link);
+	if (!ran || lived < (killed ? LINK_QUICK_KILLED_MS : LINK_QUICK_MS))
+		supervise_back_off(&link->backoff_ms);
+	else
+		link->backoff_ms = 0;
+	peer_reset(peer);
+	link->config.ops->ended(link->config.arg, &end);
+	go_on(link);
+}
+
+void supervise_ended(struct peer *peer)
+{
+	struct link *link = peer->link;
+	struct link_end end;
+	bool killed = false;
+	bool asked = peer->state == PEER_ENDING;
+	if (peer == link->active) {
+		active_ended(link);
+		return;
+	}
+	blame_end(peer, &end, &killed);
+	peer_reset(peer);
+	if (asked)
+		log_info("%s, as it was asked to", end.text);
+	if (peer == link->spare)
+		spare_ended(link, asked, end.text);
+	// It was waited for.
+	if (peer == link->spare && peer_is_free(link->active))
+		retry_later(link, link->backoff_ms);
+}
+
+void supervise_hung_up(struct peer *peer)
+{
+	struct link *link = peer->link;
+	enum peer_state before = peer->state;
+	peer_hang_up(peer);
+	if (peer != link->active) {
+		if (before == PEER_ENDING)
+			peer->state = PEER_ENDING;
+		else
+			peer_kill(peer); // It is of no use; its end follows.
+		return;
+	}
+	active_is_down(link);
+	link_ground(link);
+	// Usually its process has ended too, and the pidfd says so in a moment; otherwise it is still there to be connected to.
+	retry_later(link, before == PEER_GREETING ? LINK_BACKOFF_LAST_MS : LINK_BACKOFF_FIRST_MS);
+}
+
+// The switch that is there already, or -errno: -ECONNREFUSED and -ENOENT: there is none.
+static int find_switch(struct link *link)
+{
+	// With the listening socket in our hands a connect would only reach its backlog.
+	if (link->listen_fd >= 0 && link->active->pidfd < 0)
+		return -ECONNREFUSED;
+	int sock = link_connect(link->spare_path);
+	return sock >= 0 ? sock : link_connect(link->config.socket_path);
 }
 
 void link_start(struct link *link)
 {
 	struct rwy_err err = {0};
-	if (link->state != LINK_DOWN)
+	struct peer *peer = link->active;
+	if (peer->state != PEER_NONE || link->spare->state == PEER_GREETING)
 		return;
-	// With the listening socket in our hands a connect would only reach its backlog.
-	bool own = link->listen_fd >= 0 && link->pidfd < 0;
-	int sock = own ? -ECONNREFUSED : link_connect(link->config.socket_path);
-	int r = sock < 0 ? sock : 0;
-	if ((r == -ECONNREFUSED || r == -ENOENT) && link->pidfd < 0) {
-		r = start_process(link, &err);
-		sock = r ? r : link_connect(link->config.socket_path);
-	}
-	if (!r && sock >= 0)
-		r = greet(link, sock);
-	else if (!r)
-		r = sock;
+	int sock = find_switch(link);
+	int r = sock < 0 ? sock : peer_greet(peer, sock);
+	if ((r == -ECONNREFUSED || r == -ENOENT) && peer->pidfd < 0)
+		r = peer_start(peer, &link->binary, &err);
 	if (!r)
 		return;
 	if (!err.code)
 		err_set(&err, r, "cannot reach '%s': %s", link->config.socket_path, strerror(-r));
 	log_err(&err, "no switch");
-	back_off(link);
+	supervise_back_off(&link->backoff_ms);
+	retry_later(link, link->backoff_ms);
 }
 
 static void on_retry(void *arg)
@@ -249,37 +247,66 @@ static void on_retry(void *arg)
 	pthread_mutex_unlock(link->config.lock);
 }
 
-static void beat_ready(struct link *link)
+static void beat_ready(struct peer *peer)
 {
-	link->misses = link->alive ? 0 : link->misses + 1;
-	link->alive = false;
-	if (link->misses >= LINK_MISSES_MAX) {
-		log_error("switch %u hangs: it is ended", link->pid);
-		kill_process(link);
+	peer->misses = peer->alive ? 0 : peer->misses + 1;
+	peer->alive = false;
+	if (peer->misses >= LINK_MISSES_MAX) {
+		log_error("switch %u hangs: it is ended", peer->pid);
+		peer->hung = true;
+		peer_kill(peer);
 		return;
 	}
-	(void)link_post(link, link_msg(link, WIRE_PING)); // A failure shows as silence.
+	(void)link_post(peer, link_msg(peer->link, WIRE_PING)); // A failure shows as silence.
 }
 
-static void beat_greeting(struct link *link)
+static void beat_greeting(struct peer *peer)
 {
-	if (++link->misses < LINK_GREETING_TICKS)
+	if (++peer->misses < LINK_GREETING_TICKS)
 		return;
-	log_error("the switch on '%s' does not greet", link->config.socket_path);
-	kill_process(link);
-	close_sock(link);
-	retry_later(link, LINK_BACKOFF_LAST_MS);
+	log_error("switch %u does not greet", peer->pid);
+	peer_kill(peer);
+	supervise_hung_up(peer);
 }
 
 static void on_beat(void *arg)
 {
 	struct link *link = arg;
 	pthread_mutex_lock(link->config.lock);
-	if (link->state == LINK_READY)
-		beat_ready(link);
-	else if (link->state == LINK_GREETING)
-		beat_greeting(link);
+	for (size_t i = 0; i < LINK_PEERS; i++) {
+		struct peer *peer = &link->peers[i];
+		if (peer->state == PEER_READY)
+			beat_ready(peer);
+		else if (peer->state == PEER_GREETING)
+			beat_greeting(peer);
+		else if (peer->state == PEER_ENDING && ++peer->misses == LINK_ENDING_TICKS)
+			peer_kill(peer);
+	}
 	pthread_mutex_unlock(link->config.lock);
+}
+
+static int make_timers(struct link *link)
+{
+	struct loop *loop = link->config.loop;
+	link->beat = loop_add_timer(loop, LINK_BEAT_MS, LINK_BEAT_MS, on_beat, link);
+	link->retry = loop_add_timer(loop, 0, 0, on_retry, link);
+	link->spare_timer = loop_add_timer(loop, 0, 0, spare_on_timer, link);
+	return link->beat && link->retry && link->spare_timer ? 0 : -ENOMEM;
+}
+
+// "/run/ringway/switch.sock": "/run/ringway/switch-spare.sock".
+static void make_spare_path(struct link *link)
+{
+	const char *path = link->config.socket_path;
+	size_t size = strlen(path);
+	size_t stem = size > 5 && strcmp(path + size - 5, ".sock") == 0 ? size - 5 : size;
+	(void)snprintf( // Too long a path could not be bound either.
+		link->spare_path,
+		sizeof(link->spare_path),
+		"%.*s-spare.sock",
+		(int)stem,
+		path
+	);
 }
 
 struct link *link_new(const struct link_config *config)
@@ -289,15 +316,25 @@ struct link *link_new(const struct link_config *config)
 	if (!link)
 		return NULL;
 	link->config = *config;
-	link->sock = link->listen_fd = link->pidfd = -1;
+	for (size_t i = 0; i < LINK_PEERS; i++)
+		peer_init(&link->peers[i], link);
+	link->active = link->target = &link->peers[0];
+	link->spare = &link->peers[1];
+	link->old = &link->peers[2];
+	link->listen_fd = link->binary.fd = link->candidate.fd = -1;
+	make_spare_path(link);
+	(void)snprintf( // One that is cut is not there.
+		link->binary.path,
+		sizeof(link->binary.path),
+		"%s",
+		config->spawn.binary
+	);
 	// These fail only for want of memory, which the timers would show too.
 	(void)pthread_condattr_init(&attr);
 	(void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
 	(void)pthread_cond_init(&link->ready_cond, &attr);
 	(void)pthread_condattr_destroy(&attr);
-	link->beat = loop_add_timer(config->loop, LINK_BEAT_MS, LINK_BEAT_MS, on_beat, link);
-	link->retry = loop_add_timer(config->loop, 0, 0, on_retry, link);
-	if (!link->beat || !link->retry) {
+	if (make_timers(link)) {
 		link_free(link, false);
 		errno = ENOMEM;
 		return NULL;
@@ -308,35 +345,52 @@ struct link *link_new(const struct link_config *config)
 // Asks the switch to end, waits, and makes sure.
 static void end_switch_process(struct link *link)
 {
-	struct pollfd ended = {.fd = link->pidfd, .events = POLLIN};
 	struct rwy_err err = {0};
-	if (link->pidfd < 0)
-		return;
-	if (link_is_ready(link) && link_request(link, link_msg(link, WIRE_STOP), &err))
-		log_err(&err, "cannot stop switch %u gently", link->pid);
-	if (!link_is_ready(link) || poll(&ended, 1, LINK_REQUEST_MS) <= 0)
-		kill_process(link);
-	(void)poll(&ended, 1, LINK_REQUEST_MS); // What SIGKILL does not end, nothing does.
-	(void
-	)waitid(P_PIDFD, (id_t)link->pidfd, &(siginfo_t){0}, WEXITED | WNOHANG
-	); // Perhaps no child.
+	bool asked = link_is_ready(link);
+	if (asked && link_request(link, link_msg(link, WIRE_STOP), &err)) {
+		log_err(&err, "cannot stop switch %u gently", link->active->pid);
+		asked = false;
+	}
+	peer_await_end(link->active, asked ? LINK_REQUEST_MS : 0);
+}
+
+// Perhaps it is no child.
+static void reap(const struct peer *peer)
+{
+	siginfo_t info;
+	if (peer->pidfd >= 0)
+		(void)waitid(P_PIDFD, (id_t)peer->pidfd, &info, WEXITED | WNOHANG);
+}
+
+static void remove_socket(const char *path)
+{
+	if (!link_is_listened(path))
+		(void)unlink(path); // May be gone.
 }
 
 void link_free(struct link *link, bool end_switch)
 {
 	if (!link)
 		return;
-	if (end_switch)
+	// One that was never started is of no use to the next ringwayd.
+	if (end_switch || (link->active->serial && !link->active->started))
 		end_switch_process(link);
+	peer_await_end(link->spare, 0);
+	peer_await_end(link->old, LINK_REQUEST_MS);
 	loop_remove(link->beat);
 	loop_remove(link->retry);
-	loop_remove(link->sock_source);
-	loop_remove(link->pidfd_source);
-	fd_close(&link->sock);
-	fd_close(&link->pidfd);
+	loop_remove(link->spare_timer);
+	for (size_t i = 0; i < LINK_PEERS; i++) {
+		reap(&link->peers[i]);
+		peer_reset(&link->peers[i]);
+	}
 	fd_close(&link->listen_fd);
-	if (end_switch && !link_is_listened(link->config.socket_path))
-		(void)unlink(link->config.socket_path); // May be gone.
+	binary_close(&link->binary);
+	binary_close(&link->candidate);
+	if (end_switch) {
+		remove_socket(link->config.socket_path);
+		remove_socket(link->spare_path);
+	}
 	(void)pthread_cond_destroy(&link->ready_cond);
 	free(link);
 }

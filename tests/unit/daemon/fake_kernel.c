@@ -95,6 +95,12 @@ int host_network_remove(struct host *host, uint32_t id, struct rwy_err *err)
 	return 0;
 }
 
+int host_trunk_offloads(int fd, uint32_t *ret_offloads)
+{
+	*ret_offloads = HOST_OFFLOAD_CSUM;
+	return 0;
+}
+
 int host_trunk_missed(
 	struct host *host,
 	uint32_t network,

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A switch that moves no frames: speaks the wire on descriptor 3, keeps what it is told, and
-// misbehaves where a port's name asks for it. For tests of ringwayd alone.
+// misbehaves where a port's name asks for it. For tests of ringwayd alone. fake_conn.c has its front ends.
 //
+//   nofreeze*, norelease*: the switch that has such a port never answers that
+//   doubt*  conn_restore: -EPROTO
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered
 //   stubborn*  port_set: -ENOSPC
@@ -10,42 +12,42 @@
 //   Stats: `regions` is how many stations are at the port, `memory` how many queues came with it, if it is a TAP.
 //   Each port has two receive queues, on CPUs 1 and 3, the second one asleep.
 //   FAKE_SWITCH_OLD in the environment: greets with another version.
-//   A connection that sends a byte quarantines its port; one that closes leaves it waiting.
+//   By the name of the program: *form2* has state memory of another form, *mute* never greets, *exits* exits at once,
+//   *unready* refuses to start, *nostart* does not answer that.
+#include "tests/unit/daemon/fake_switch.h"
+
 #include "base/cleanup.h"
-#include "wire/wire.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 // First bytes that no address has that ringwayd makes itself.
 #define FAKE_MAC_REFUSED 0xee
 #define FAKE_MAC_FATAL 0xde
-#define FAKE_PORTS 2048
-
-struct fake_port {
-	struct wire_port spec;
-	int listener;
-	int conn;
-	uint32_t state;
-	uint32_t queue_fds;
-};
 
 static struct wire_network networks[FAKE_PORTS];
 static uint32_t network_count;
-static struct fake_port ports[FAKE_PORTS];
-static uint32_t port_count;
+struct fake_port ports[FAKE_PORTS];
+uint32_t port_count;
 static struct wire_station stations[FAKE_PORTS];
 static uint32_t station_count;
-static int peer = -1;
+int peer = -1;
+struct board *board;
+bool stuck, deaf;
+static int board_fd;
+static int listener = -1;
+static bool spare, active, frozen;
+static char program[256];
 static uint64_t turns;
 static struct wire_msg request, reply;
 
-static void send_event(const struct fake_port *port, const char *reason)
+void send_event(const struct fake_port *port, const char *reason)
 {
 	static struct wire_msg event;
 	memset(&event, 0, sizeof(event));
@@ -57,17 +59,12 @@ static void send_event(const struct fake_port *port, const char *reason)
 		(void)wire_send(peer, &event, NULL); // Nobody there: the state says it later.
 }
 
-static struct fake_port *find_port(uint32_t id)
+struct fake_port *find_port(uint32_t id)
 {
 	for (uint32_t i = 0; i < port_count; i++)
 		if (ports[i].spec.port == id)
 			return &ports[i];
 	return NULL;
-}
-
-static bool has_prefix(const char *text, const char *prefix)
-{
-	return strncmp(text, prefix, strlen(prefix)) == 0;
 }
 
 static int on_network(bool add)
@@ -163,15 +160,28 @@ static int on_port_add(bool *ret_silent)
 		(void)pause();
 	*ret_silent = has_prefix(spec->name, "deaf");
 	bool tap = spec->kind == WIRE_PORT_TAP;
-	ports[port_count++] = (struct fake_port){
+	struct fake_port port = {
 		.spec = *spec,
-		.listener = request.fd_count && !tap ? request.fds[0] : -1,
+		.listener = -1,
 		.conn = -1,
 		.state = tap ? WIRE_PORT_RUNNING : WIRE_PORT_WAITING,
-		.queue_fds = tap ? request.fd_count : 0,
+		.memory_fd = -1,
 	};
-	if (!tap)
-		request.fd_count = 0;
+	for (int i = 0; i < FAKE_KEPT; i++)
+		port.kept[i].fd = -1;
+	int r = spec->has_state ? memory_take(&port, request.fds[0]) : 0;
+	if (r)
+		return r;
+	if (spec->quarantine[0])
+		port.state = WIRE_PORT_QUARANTINED;
+	for (uint32_t i = spec->has_state; i < request.fd_count; i++) {
+		if (tap)
+			port.queue_fds[port.queue_count++] = request.fds[i];
+		else
+			port.listener = request.fds[i];
+	}
+	request.fd_count = 0;
+	ports[port_count++] = port;
 	return 0;
 }
 
@@ -192,7 +202,12 @@ static int on_port_del(void)
 	if (!port)
 		return -ENOENT;
 	fd_close(&port->listener);
-	fd_close(&port->conn);
+	conn_close(port);
+	fd_close(&port->memory_fd);
+	if (port->memory)
+		(void)munmap(port->memory, sizeof(*port->memory));
+	for (uint32_t i = 0; i < port->queue_count; i++)
+		fd_close(&port->queue_fds[i]);
 	drop_stations(port->spec.port);
 	*port = ports[--port_count];
 	return 0;
@@ -203,15 +218,61 @@ static int on_conn_add(void)
 	struct fake_port *port = find_port(request.args.ref.id);
 	if (!port)
 		return -ENOENT;
-	if (port->state == WIRE_PORT_QUARANTINED)
-		return -EPERM;
-	if (port->conn >= 0)
-		return -EBUSY;
-	port->conn = request.fds[0];
-	request.fd_count = 0;
-	port->state = WIRE_PORT_CONNECTED;
-	send_event(port, "");
+	int r = conn_add(port, request.fds[0]);
+	if (!r)
+		request.fd_count = 0;
+	return r;
+}
+
+static bool has_port(const char *prefix)
+{
+	for (uint32_t i = 0; i < port_count; i++)
+		if (has_prefix(ports[i].spec.name, prefix))
+			return true;
+	return false;
+}
+
+static int on_port_fds(void)
+{
+	const struct fake_port *port = find_port(request.args.ref.id);
+	if (!port)
+		return -ENOENT;
+	port_fds(port, &reply);
 	return 0;
+}
+
+static int on_start(bool *ret_silent)
+{
+	if (strstr(program, "unready"))
+		return -EINVAL;
+	*ret_silent = strstr(program, "nostart") != NULL;
+	if (request.fd_count && listener >= 0)
+		return -EBUSY;
+	if (request.fd_count)
+		listener = request.fds[0];
+	request.fd_count = 0;
+	active = true;
+	frozen = false;
+	return 0;
+}
+
+static void on_hello(void)
+{
+	reply.args.hello = (struct wire_hello){
+		.version = WIRE_VERSION,
+		.program = "fake-switch",
+		.pid = (uint32_t)getpid(),
+		.start_ns = 1,
+		.state_size = sizeof(struct fake_state),
+		.state_form = strstr(program, "form2") ? FAKE_FORM + 1 : FAKE_FORM,
+		.active = active,
+		.has_board = true,
+		.has_listener = listener >= 0,
+	};
+	reply.args.hello.version += getenv("FAKE_SWITCH_OLD") != NULL;
+	reply.fds[reply.fd_count++] = board_fd;
+	if (listener >= 0)
+		reply.fds[reply.fd_count++] = listener;
 }
 
 static int compare_ports(const void *a, const void *b)
@@ -275,7 +336,7 @@ static int on_stats(void)
 		to->drop_count = 2;
 		to->drops[0] = (struct wire_drop){"full", 3};
 		to->drops[1] = (struct wire_drop){"source", 4};
-		to->memory = ports[i].spec.kind == WIRE_PORT_TAP ? ports[i].queue_fds : 65536;
+		to->memory = ports[i].spec.kind == WIRE_PORT_TAP ? ports[i].queue_count : 65536;
 		for (uint32_t j = 0; j < station_count; j++)
 			to->regions += stations[j].port == to->port;
 		to->own_memory = 4096;
@@ -290,16 +351,12 @@ static int handle(bool *ret_silent)
 {
 	switch (request.op) {
 	case WIRE_HELLO:
-		reply.args.hello = (struct wire_hello){
-			.version = WIRE_VERSION,
-			.program = "fake-switch",
-			.pid = (uint32_t)getpid(),
-			.start_ns = 1,
-		};
-		reply.args.hello.version += getenv("FAKE_SWITCH_OLD") != NULL;
+		on_hello();
+		*ret_silent = strstr(program, "mute") != NULL;
 		return 0;
 	case WIRE_PING:
-		reply.args.pong = (struct wire_pong){1, ++turns, false};
+		turns += !stuck;
+		reply.args.pong = (struct wire_pong){1, turns, false};
 		return 0;
 	case WIRE_NETWORK_ADD:
 		return on_network(true);
@@ -313,6 +370,19 @@ static int handle(bool *ret_silent)
 		return on_port_del();
 	case WIRE_CONN_ADD:
 		return on_conn_add();
+	case WIRE_CONN_RESTORE:
+		return conn_restore(&request.args.kept, request.fds);
+	case WIRE_PORT_FDS:
+		return on_port_fds();
+	case WIRE_START:
+		return on_start(ret_silent);
+	case WIRE_FREEZE:
+		frozen = true;
+		*ret_silent = has_port("nofreeze");
+		return 0;
+	case WIRE_RELEASE:
+		*ret_silent = has_port("norelease");
+		return frozen ? 0 : -EINVAL;
 	case WIRE_STATION_ADD:
 		return on_station(true);
 	case WIRE_STATION_DEL:
@@ -334,6 +404,8 @@ static void on_peer(void)
 	bool silent = false;
 	if (wire_recv(peer, false, 0, &request, &err)) {
 		fd_close(&peer);
+		if (spare && !active)
+			_exit(0); // Nobody else can start it.
 		return;
 	}
 	memset(&reply, 0, sizeof(reply));
@@ -350,30 +422,38 @@ static void on_peer(void)
 		_exit(0);
 }
 
-static void on_conn(struct fake_port *port)
+static int start(int argc, char **argv)
 {
-	char byte;
-	ssize_t size = recv(port->conn, &byte, 1, MSG_DONTWAIT);
-	if (size < 0)
-		return;
-	fd_close(&port->conn);
-	port->state = size ? WIRE_PORT_QUARANTINED : WIRE_PORT_WAITING;
-	send_event(port, size ? "fake garbage" : "");
-}
-
-int main(void)
-{
-	static struct pollfd polled[2 + FAKE_PORTS];
 	const char *pid = getenv("LISTEN_PID");
 	const char *count = getenv("LISTEN_FDS");
+	spare = argc > 1 && strcmp(argv[1], "--spare") == 0;
 	if (!pid || !count || strtol(pid, NULL, 10) != getpid() || strcmp(count, "1") != 0 ||
-	    geteuid() == 0)
+	    geteuid() == 0 || readlink("/proc/self/exe", program, sizeof(program) - 1) < 0 ||
+	    strstr(program, "exits"))
+		return -EINVAL;
+	board_fd = memfd_create("board", MFD_CLOEXEC);
+	if (board_fd < 0 || ftruncate(board_fd, sizeof(*board)))
+		return -errno;
+	board = mmap(NULL, sizeof(*board), PROT_READ | PROT_WRITE, MAP_SHARED, board_fd, 0);
+	if (board == MAP_FAILED)
+		return -errno;
+	board->magic = BOARD_MAGIC;
+	*(spare ? &peer : &listener) = 3;
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static struct pollfd polled[2 + FAKE_PORTS];
+	if (start(argc, argv))
 		return 2;
 	for (;;) {
-		polled[0] = (struct pollfd){.fd = 3, .events = POLLIN};
-		polled[1] = (struct pollfd){.fd = peer, .events = POLLIN};
+		bool serves = active && !frozen;
+		polled[0] = (struct pollfd){.fd = listener, .events = POLLIN};
+		polled[1] = (struct pollfd){.fd = deaf ? -1 : peer, .events = POLLIN};
 		for (uint32_t i = 0; i < port_count; i++)
-			polled[2 + i] = (struct pollfd){.fd = ports[i].conn, .events = POLLIN};
+			polled[2 + i] = (struct pollfd
+			){.fd = serves ? ports[i].conn : -1, .events = POLLIN};
 		uint32_t watched = port_count;
 		if (poll(polled, 2 + watched, -1) < 0)
 			return 1;
@@ -383,6 +463,6 @@ int main(void)
 		if (polled[1].revents)
 			on_peer();
 		if (polled[0].revents && peer < 0)
-			peer = accept4(3, NULL, NULL, SOCK_CLOEXEC);
+			peer = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
 	}
 }

@@ -69,6 +69,7 @@ static void fork_ringwayd(struct run *run)
 	       "--no-kernel-ports",
 	       "--group",
 	       "root",
+	       run->no_spare ? "--no-spare" : NULL,
 	       NULL);
 	_exit(98);
 }

@@ -13,6 +13,7 @@ struct run {
 	char state_dir[96];
 	char log[96];
 	pid_t pid; // 0: not running.
+	bool no_spare;
 };
 
 void run_make(struct run *run);	 // Makes the directories.
