@@ -24,7 +24,7 @@ demo: build
 check: setup
 	@tools/check.sh
 
-# Some ten minutes.
+# An hour or less.
 faults: build
 	@python3 tests/faults/points.py $(BUILD) $(ARGS)
 	@python3 tests/faults/conditions.py $(BUILD)

@@ -145,11 +145,12 @@ class Instance:
             "--docker-name", self.driver, "--engine-socket", os.path.join(self.work, "no-engine.sock"),
             *self.arguments]
 
-    def spawn(self, **options):
+    def spawn(self, stopped=False, **options):
+        """`stopped`: before its first instruction, until SIGCONT."""
         log = open(self.log, "ab")
         limit = ["prlimit", f"--nofile={self.limit}:{self.limit}"] if self.limit else []
         self.process = subprocess.Popen(
-            limit + self.command(), env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options)
+            limit + (["sh", "-c", 'kill -STOP $$; exec "$@"', "sh"] if stopped else []) + self.command(), env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options)
         log.close()
 
     def start(self, **options):

@@ -1,20 +1,23 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Kills ringwayd at every system call of every change: tests/faults/points.py BUILD [--points N] [CASE...]
+"""Kills ringwayd at every system call of every change: tests/faults/points.py BUILD [--points N] [--seconds S] [CASE...]
 
 Each case is a change and the one that takes it back. kill-at kills ringwayd (SIGKILL) at the first system call of the
 change, then at the second, and so on until the change is through; of all threads, from the request to its answer. After
 each kill ringwayd starts anew. All that it holds must then be what it was before the change or after it: rows, objects,
 files, interfaces, addresses, rules, the kernel's maps, its descriptors and the switch's. Then the change is completed
 and taken back, in the same way, so that what one kill left shows at all that come after it.
-With --points N, about so many points of each change are tried, evenly spread. Lines are TAP (Test Anything Protocol); exit status 1
-when a point failed.
+The last case is a start itself, after a change that was killed half way. With --points N, so many points of each way are
+tried, evenly spread, and with --seconds S as many of those as there is time for, but one. Lines are TAP (Test Anything
+Protocol); exit status 1 when a point failed.
 """
 import argparse
 import difflib
 import http.client
 import os
+import random
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -23,7 +26,6 @@ sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from instance import Failure, Instance, poll  # noqa: E402
 
 SETTLE_SECONDS = 3  # Until descriptors of calls that have ended are closed.
-LOCK_MOST = 5000  # Points: no change has so many.
 NET, NET_ID = "n", "ab" * 32
 ENDPOINT = "cd" * 32
 
@@ -53,6 +55,7 @@ class Case:
     """A change (up) and the one that takes it back (down), on an instance that prepare() has made ready."""
 
     name = ""
+    runner = None  # Runner.
     unsettled = None  # Of lines in states: what a change may leave behind, or not, until reset().
     reset = None
 
@@ -89,13 +92,15 @@ class Case:
     def driver(self, name, **more):
         expect(self.i.driver_call(name, {"NetworkID": NET_ID, **more}), 200)
 
-    def docker_network(self):
-        self.driver("CreateNetwork", Options={"com.docker.network.generic": {"ringway.name": NET}},
-                    IPv4Data=[{"Pool": self.i.net + ".0/24", "Gateway": self.i.net + ".1/24"}], IPv6Data=[])
+    def docker_network(self, name=NET, subnet=".0/24"):
+        prefix = subnet.split("/")[1]
+        gateway = f"{self.i.net}.{int(subnet.split('/')[0][1:]) + 1}/{prefix}"
+        self.driver("CreateNetwork", Options={"com.docker.network.generic": {"ringway.name": name}},
+                    IPv4Data=[{"Pool": self.i.net + subnet, "Gateway": gateway}], IPv6Data=[])
 
-    def endpoint(self, **options):
+    def endpoint(self, address=".2/24", **options):
         self.driver("CreateEndpoint", EndpointID=ENDPOINT, Options=options,
-                    Interface={"Address": self.i.net + ".2/24", "AddressIPv6": "", "MacAddress": "02:00:00:00:00:02"})
+                    Interface={"Address": self.i.net + address, "AddressIPv6": "", "MacAddress": "02:00:00:00:00:02"})
 
     def delete_endpoint(self):
         self.driver("DeleteEndpoint", EndpointID=ENDPOINT)
@@ -313,10 +318,6 @@ class PlaceJoin(PlaceEndpoint):
         self.leave()
 
 
-CASES = (PlainNetwork, GatewayNetwork, VhostPort, KernelPort, TrunkPort, Limits, DockerNetwork, Endpoint, Join, Publish,
-         Place, PlaceEndpoint, PlaceJoin)
-
-
 def differences(state, others):
     """What tells a state from the nearest of others."""
     best = None
@@ -334,11 +335,12 @@ def differences(state, others):
 class Runner:
     """One case: its two states, and all points of the ways between them."""
 
-    def __init__(self, instance, case, program, points):
+    def __init__(self, instance, case, program, points, deadline):
         self.i = instance
         self.case = case(instance)
         self.program = program
         self.points = points
+        self.deadline = deadline
         self.states = {}
         self.at = "down"
         self.killed = 0
@@ -422,31 +424,121 @@ class Runner:
 
     def count(self):
         """How many calls each way has."""
-        counts = {}
-        for way in ("up", "down"):
-            counts[way] = self.strike(way, 0)[1]
-        return counts
+        return {way: self.strike(way, 0)[1] for way in ("up", "down")}
+
+    def plan(self):
+        """The points of each way, the last one first."""
+        if not self.points:
+            return None
+        plan = {}
+        for way, count in self.count().items():
+            number = min(self.points, count)
+            plan[way] = [int((one + 0.5) * count / number) + 1 for one in range(number)]
+            random.Random(1).shuffle(plan[way])
+        return plan
+
+    def is_late(self):
+        return self.killed >= 2 and self.deadline and time.monotonic() > self.deadline
 
     def run(self):
         self.case.prepare()
         self.learn()
-        step = 1
-        if self.points:
-            step = max(1, sum(self.count().values()) // (2 * self.points))
-        tried = {"up": (step + 1) // 2, "down": (step + 1) // 2}
-        done = set()
-        while len(done) < 2:
+        plan = self.plan()
+        tried = {"up": 0, "down": 0}
+        while tried and not self.is_late():
             for way, back in (("up", "down"), ("down", "up")):
                 self.go_to(back)
-                if way in done:
+                if way not in tried:
                     continue
-                killed, _ = self.strike(way, tried[way])
-                tried[way] += step
-                if not killed or tried[way] > LOCK_MOST:
-                    done.add(way)
+                if plan and not plan[way]:
+                    del tried[way]
+                    continue
+                tried[way] += 1
+                killed, _ = self.strike(way, plan[way].pop() if plan else tried[way])
+                if not killed and not plan:
+                    del tried[way]
         self.go_to("down")
         self.case.cleanup()
         return self.killed
+
+
+class StartRunner(Runner):
+    """A change is killed half way, and then the start that has to settle it, at each of its calls."""
+
+    def start_killed(self, point):
+        """Whether it was; how many calls it had otherwise."""
+        self.i.spawn(stopped=True)
+        counter = Counter(self.program, self.i.process.pid, point)
+        self.i.process.send_signal(signal.SIGCONT)
+        if not poll(lambda: self.i.process.poll() is not None or self.i.serves()):
+            raise Failure("the start does not end")
+        killed, count, number = counter.end()
+        if killed:
+            self.i.process.wait()
+        return killed, count, number
+
+    def half_way(self, number, middle):
+        """The change ends anywhere in its second half."""
+        way = "up" if self.at == "down" else "down"
+        counter = Counter(self.program, self.i.process.pid, middle[way] // 2 + 1 + number % (middle[way] // 2))
+        try:
+            getattr(self.case, way)()
+        except (OSError, http.client.HTTPException):
+            pass
+        if counter.end()[0]:
+            self.i.process.wait()
+        else:
+            self.i.kill()
+
+    def run(self):
+        self.case.prepare()
+        self.learn()
+        middle = self.count()
+        self.i.kill()
+        total = self.start_killed(0)[1]
+        number = min(self.points or total, total)
+        points = [int((one + 0.5) * total / number) + 1 for one in range(number)]
+        random.Random(1).shuffle(points)
+        for number, point in enumerate(points):
+            self.check_at(None, "before")
+            self.half_way(number, middle)
+            killed, count, call = self.start_killed(point)
+            if killed:
+                self.killed += 1
+                self.i.start()
+            self.check_at(None, f"a start killed at call {count} (number {call})")
+            if self.is_late():
+                break
+        self.go_to("down")
+        self.case.cleanup()
+        return self.killed
+
+
+class Start(GatewayNetwork):
+    """Beside the change, there is something to take up of each kind."""
+
+    name = "start"
+    runner = StartRunner
+
+    def prepare(self):
+        self.docker_network("other", ".64/26")
+        self.endpoint(".66/26")
+        self.join()
+        expect(self.i.api("POST", "/v1/ports", {
+            "name": "p", "network": "other", "attach": "vhost", "mac": "02:00:00:00:00:07"}), 201)
+
+    def cleanup(self):
+        self.remove_port("p")
+        self.leave()
+        self.delete_endpoint()
+        self.driver("DeleteNetwork")
+
+    def up(self):
+        self.network(subnet=self.i.net + ".0/26", subnet6=f"fd00:{os.getpid() % 65536:x}::/64")
+
+
+CASES = (PlainNetwork, GatewayNetwork, VhostPort, KernelPort, TrunkPort, Limits, DockerNetwork, Endpoint, Join, Publish,
+         Place, PlaceEndpoint, PlaceJoin, Start)
 
 
 def main():
@@ -454,19 +546,23 @@ def main():
     parser.add_argument("build")
     parser.add_argument("cases", nargs="*")
     parser.add_argument("--points", type=int, default=0)
+    parser.add_argument("--seconds", type=float, default=0)
     arguments = parser.parse_intermixed_args()
     program = os.path.join(arguments.build, "tests/faults/kill-at")
     cases = [case for case in CASES if not arguments.cases or case.name in arguments.cases]
     print(f"1..{len(cases)}", flush=True)
     failed = total = 0
+    first = time.monotonic()
     instance = None
     for number, case in enumerate(cases, 1):
         begin = time.monotonic()
+        deadline = first + arguments.seconds * number / len(cases) if arguments.seconds else 0
         try:
             if not instance:
                 instance = Instance(arguments.build)
                 instance.start()
-            killed = Runner(instance, case, program, arguments.points).run()
+            runner = case.runner or Runner
+            killed = runner(instance, case, program, arguments.points, deadline).run()
             total += killed
             print(f"ok {number} {case.name}: killed at {killed} points, {time.monotonic() - begin:.0f} s", flush=True)
         except (Failure, OSError, subprocess.SubprocessError, http.client.HTTPException) as failure:

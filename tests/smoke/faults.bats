@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# ringwayd is killed in the middle of changes, and what it needs goes away: tests/faults. A sample of the points;
-# SMOKE_FAULT_POINTS=0 tries all of them, for some ten minutes.
+# ringwayd is killed in the middle of changes, and what it needs goes away: tests/faults. A sample of the points, as many
+# as there is time for; SMOKE_FAULT_SECONDS=0 SMOKE_FAULT_POINTS=0 tries all of them, as `make faults` does.
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
 
-points=${SMOKE_FAULT_POINTS:-3}
+sample=(--points "${SMOKE_FAULT_POINTS:-12}" --seconds "${SMOKE_FAULT_SECONDS:-12}")
 
 setup_file() {
 	[ "$(id -u)" = 0 ] || skip 'needs root: sockets and namespaces'
@@ -17,15 +17,19 @@ play() {
 }
 
 @test "ringwayd killed in the middle of changes of networks: the old state or the new one" {
-	play points.py --points "$points" network network-gateway
+	play points.py "${sample[@]}" network network-gateway
 }
 
 @test "ringwayd killed in the middle of changes of ports: the old state or the new one" {
-	play points.py --points "$points" port-vhost port-kernel port-trunk port-limits
+	play points.py "${sample[@]}" port-vhost port-kernel port-trunk port-limits
 }
 
 @test "ringwayd killed while a container starts and ends: the old state or the new one" {
-	play points.py --points "$points" docker-network endpoint-kernel join-kernel publish place endpoint-vhost join-vhost
+	play points.py "${sample[@]}" docker-network endpoint-kernel join-kernel publish place endpoint-vhost join-vhost
+}
+
+@test "a start killed while it settles what a killed change has left: the old state or the new one" {
+	play points.py "${sample[@]}" start
 }
 
 @test "a full disk: changes are refused as a whole, and go on when there is space" {
