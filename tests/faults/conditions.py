@@ -19,6 +19,7 @@ import subprocess
 import sys
 import time
 
+sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from instance import PATIENCE, Failure, Instance, output, poll  # noqa: E402
 from points import GatewayNetwork, differences  # noqa: E402
