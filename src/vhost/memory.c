@@ -9,12 +9,41 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <linux/magic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
+
+// What all memories have of the shared part together.
+static struct memory_share shared;
+
+static struct memory_share share_of(uint64_t size, uint32_t regions)
+{
+	return (struct memory_share){
+		.size = size > MEMORY_SIZE_OWN ? size - MEMORY_SIZE_OWN : 0,
+		.regions = regions > MEMORY_REGIONS_OWN ? regions - MEMORY_REGIONS_OWN : 0,
+	};
+}
+
+// Moves the sums to what the memory has now, or to nothing.
+static void set_share(struct memory *memory, struct memory_share share)
+{
+	shared.size += share.size - memory->share.size;
+	shared.regions += share.regions - memory->share.regions;
+	memory->share = share;
+}
+
+static bool share_fits(const struct memory *memory, uint64_t size)
+{
+	struct memory_share share = share_of(memory->size + size, memory->mem.count + 1);
+
+	return shared.size - memory->share.size + share.size <= MEMORY_SIZE_SHARED &&
+		shared.regions - memory->share.regions + share.regions <= MEMORY_REGIONS_SHARED;
+}
 
 struct memory *memory_new(atomic_bool *lost)
 {
@@ -37,6 +66,7 @@ void memory_free(struct memory *memory)
 		return;
 	for (uint32_t i = 0; i < memory->mem.count; i++)
 		unmap(&memory->mapping[i]);
+	set_share(memory, (struct memory_share){0});
 	free(memory);
 }
 
@@ -57,6 +87,16 @@ static int check_region(
 		return err_set(err, -ENOSPC, "more than %u memory regions", VRING_REGIONS_MAX);
 	if (!size || size > MEMORY_SIZE_MAX - memory->size)
 		return err_set(err, -EINVAL, "memory region of 0x%" PRIx64 " bytes", size);
+	if (!share_fits(memory, size))
+		return err_set(
+			err,
+			-ENOSPC,
+			"memory region of 0x%" PRIx64
+			" bytes: other ports have what there is beyond %llu GiB and %d regions each",
+			size,
+			MEMORY_SIZE_OWN >> 30,
+			MEMORY_REGIONS_OWN
+		);
 	if (region->gpa > UINT64_MAX - size || region->user > UINT64_MAX - size ||
 	    region->offset > INT64_MAX - size)
 		return err_set(
@@ -100,8 +140,9 @@ static bool is_file(const struct statx *stat, uint64_t inode, const uint32_t dev
 }
 
 // Only files that live in memory: on any other a page fault may wait for whoever serves the file, and
-// stop a worker. Never asks the file system itself, for the same reason: seals exist exactly on
-// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached. `saved`: see memory_restore(); NULL for a new region.
+// stop a worker. Never asks a file system of which that is not known, for the same reason: seals exist exactly on
+// tmpfs (memfd too) and hugetlbfs files, and statx takes what is cached. What the kernel may seal one day is refused by its
+// file system's name. `saved`: see memory_restore(); NULL for a new region.
 static int check_file(
 	int fd,
 	const struct message_region *region,
@@ -110,11 +151,13 @@ static int check_file(
 	struct rwy_err *err
 )
 {
+	struct statfs fs;
 	int flags = fcntl(fd, F_GETFL);
 
 	if (flags < 0 || (flags & O_PATH) || (flags & O_ACCMODE) != O_RDWR)
 		return err_set(err, -EINVAL, "memory region's file is not open for writing");
-	if (fcntl(fd, F_GET_SEALS) < 0)
+	if (fcntl(fd, F_GET_SEALS) < 0 || fstatfs(fd, &fs) ||
+	    (fs.f_type != TMPFS_MAGIC && fs.f_type != HUGETLBFS_MAGIC))
 		return err_set(err, -EINVAL, "memory region's descriptor is not shared memory");
 	if (look_at_file(fd, ret_stat))
 		return err_set(err, -errno, "cannot look at a region's file: %s", strerror(errno));
@@ -236,6 +279,7 @@ static int add_region(
 	){.gpa = region->gpa, .size = region->size, .user = region->user, .host = host};
 	memory->mapping[at] = mapping;
 	memory->size += region->size;
+	set_share(memory, share_of(memory->size, memory->mem.count));
 	*ret_mapping = &memory->mapping[at];
 	return 0;
 }
@@ -334,6 +378,7 @@ int memory_remove(
 	memory->size -= memory->mem.region[i].size;
 	unmap(&memory->mapping[i]);
 	move_regions(memory, i, -1);
+	set_share(memory, share_of(memory->size, memory->mem.count));
 	return 0;
 }
 

@@ -13,9 +13,21 @@
 #include <stddef.h>
 #include <stdint.h>
 
-// Of one connection together: more virtual memory than any guest here has, and far less than what
-// the process has for all.
+// What one connection may map together: more than any guest here has.
 #define MEMORY_SIZE_MAX (1ull << 40)
+// What any connection may have in any case: 4096 of them fit the process' addresses (2^47 bytes) and mappings
+// (vm.max_map_count, 65530 by default). What is beyond that comes out of what is left for all together, so that some that take
+// much leave the others theirs.
+#define MEMORY_SIZE_OWN (16ull << 30)
+#define MEMORY_REGIONS_OWN 8
+#define MEMORY_SIZE_SHARED (32ull << 40)
+#define MEMORY_REGIONS_SHARED 24576
+
+// Of the shared part.
+struct memory_share {
+	uint64_t size;
+	uint32_t regions;
+};
 
 struct memory_mapping {
 	uint8_t *addr; // Whole pages of the file's own size around the region.
@@ -33,6 +45,7 @@ struct memory {
 	struct vring_mem mem;
 	struct memory_mapping mapping[VRING_REGIONS_MAX]; // Of mem.region[] at the same index.
 	uint64_t size;					  // Bytes of all regions.
+	struct memory_share share;			  // What it has of it.
 	atomic_bool *lost;				  // Set when a SIGBUS hits any of them.
 };
 

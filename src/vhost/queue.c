@@ -10,6 +10,7 @@
 #include <inttypes.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 // Half a packed ring's place (vring_config's base).
 #define PLACE_INDEX_MASK 0x7fffu
@@ -94,9 +95,12 @@ uint32_t queue_base(const struct queue *queue, uint64_t features)
 }
 
 // An eventfd is an anonymous inode, which has no type; the file system of anything else is not
-// asked (statx takes what is cached).
+// asked (statx takes what is cached). Other anonymous inodes (epoll, timerfd, pidfd, ..) take no write, of which 0 changes
+// nothing in an eventfd and never waits, whatever its counter. They are refused because waiting for one of them may be up
+// to its maker: an epoll set asks all that is in it, for instance the file of a FUSE server that never answers.
 int queue_check_eventfd(int fd, struct rwy_err *err)
 {
+	const uint64_t nothing = 0;
 	struct statx stat;
 	int flags = fcntl(fd, F_GETFL);
 
@@ -106,6 +110,8 @@ int queue_check_eventfd(int fd, struct rwy_err *err)
 		return err_set(err, -EPROTO, "the descriptor is not an eventfd");
 	if (!(flags & O_NONBLOCK) && fcntl(fd, F_SETFL, flags | O_NONBLOCK))
 		return err_set(err, -errno, "cannot prepare an eventfd: %s", strerror(errno));
+	if (write(fd, &nothing, sizeof(nothing)) != sizeof(nothing))
+		return err_set(err, -EPROTO, "the descriptor is not an eventfd");
 	return 0;
 }
 

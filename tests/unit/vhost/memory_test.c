@@ -3,7 +3,9 @@
 #include "base/cleanup.h"
 #include "tests/lib/unit.h"
 #include "tests/unit/vhost/rig.h"
+#include "vhost/memory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -314,6 +316,48 @@ static void test_removing_a_rings_memory_stops_it(void **state)
 	rig_fini(&rig);
 }
 
+// A sparse file of that many bytes, mapped as one region. 0 or a negative errno.
+static int add_sparse(struct memory *memory, uint64_t size)
+{
+	struct message_region region = {.gpa = 1ull << 45, .size = size};
+	struct rwy_err err = {0};
+	int fd = memfd_create("sparse", MFD_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(ftruncate(fd, (off_t)size), 0);
+	int r = memory_add(memory, &region, fd, 1, &err);
+	if (r)
+		assert_int_equal(close(fd), 0);
+	return r;
+}
+
+// Some that take much leave all others what they may have in any case.
+static void test_shares_what_is_large(void **state)
+{
+	struct memory *large[64];
+	atomic_bool lost = false;
+	uint32_t count = 0;
+	int r = 0;
+
+	while (!r && count < 64) {
+		large[count] = memory_new(&lost);
+		assert_non_null(large[count]);
+		r = add_sparse(large[count++], MEMORY_SIZE_MAX);
+	}
+	if (r == -ENOMEM) // An emulator's addresses.
+		print_message("no room for %llu bytes\n", MEMORY_SIZE_MAX);
+	else
+		assert_int_equal(r, -ENOSPC);
+	assert_true(r == -ENOMEM || count > MEMORY_SIZE_SHARED / MEMORY_SIZE_MAX);
+	struct memory *small = memory_new(&lost);
+	assert_int_equal(add_sparse(small, MEMORY_SIZE_OWN), 0);
+	memory_free(large[0]);
+	assert_int_equal(r == -ENOMEM ? 0 : add_sparse(large[count - 1], MEMORY_SIZE_MAX), 0);
+	for (uint32_t i = 1; i < count; i++)
+		memory_free(large[i]);
+	memory_free(small);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +370,7 @@ int main(void)
 		cmocka_unit_test(test_replaces_the_table_of_running_rings),
 		cmocka_unit_test(test_failing_table_leaves_nothing_behind),
 		cmocka_unit_test(test_removing_a_rings_memory_stops_it),
+		cmocka_unit_test(test_shares_what_is_large),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
