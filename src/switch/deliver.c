@@ -5,6 +5,7 @@
 #include "packet/flow.h"
 #include "packet/offload.h"
 #include "switch/board.h"
+#include "switch/call.h"
 #include "switch/count.h"
 #include "switch/lock.h"
 #include "switch/tap.h"
@@ -30,13 +31,15 @@ void deliver_report_fault(struct worker *worker, struct port *port, uint32_t fau
 		(void)eventfd_write(worker->fault_fd, 1); // Its reader also looks by a timer.
 }
 
-// The eventfd is the front end's, which can fill it and make it block again: `calling` lets the
-// watchdog see that and interrupt the write. A port that did so is not called again.
+// The eventfd is the front end's, which can fill it and make it block again. Where it cannot be raised without a
+// write, `calling` lets the watchdog see that and interrupt the write; a port that did so is not called again.
 void deliver_call(struct worker *worker, const struct port_queue *queue)
 {
 	struct port *port = queue->port;
 
 	if (queue->call_fd < 0 || __atomic_load_n(&port->fault, __ATOMIC_RELAXED))
+		return;
+	if (worker->calls && call_raise(worker->calls, queue->call_fd) == 0)
 		return;
 	__atomic_store_n(&worker->calling, port, __ATOMIC_RELAXED);
 	// A full counter (EAGAIN) already signals all there is to signal.

@@ -4,6 +4,7 @@
 #include "switch/worker.h"
 
 #include "switch/board.h"
+#include "switch/call.h"
 #include "switch/count.h"
 #include "switch/forward.h"
 #include "switch/poll.h"
@@ -49,7 +50,8 @@ static int make_parts(struct worker *worker, const struct worker_config *config)
 	if (turns_init(&worker->set, config->quiet_cycles))
 		return -ENOMEM;
 	worker->split = offload_split_new();
-	worker->batch = tap_batch_new();			      // It goes without, too.
+	worker->calls = call_ring_new();			      // It goes without, too,
+	worker->batch = tap_batch_new();			      // and without this.
 	(void)snprintf(name, sizeof(name), "learn%u", config->index); // It fits.
 	worker->learn_ring = rte_ring_create_elem(
 		name,
@@ -105,6 +107,7 @@ void worker_free(struct worker *worker)
 	offload_split_free(worker->split);
 	tap_io_free(worker->tap);
 	tap_batch_free(worker->batch);
+	call_ring_free(worker->calls);
 	rte_ring_free(worker->learn_ring);
 	free(worker);
 }

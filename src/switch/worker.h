@@ -16,6 +16,7 @@
 struct rte_rcu_qsbr;
 struct rte_ring;
 struct stations;
+struct call_ring;
 struct tap_batch;
 struct tap_io;
 
@@ -87,6 +88,7 @@ struct worker {
 	struct fdb_cache cache;
 	struct port *source;	 // Whose burst is in the air.
 	struct tap_io *tap;	 // NULL as long as there is no TAP. The control thread makes it.
+	struct call_ring *calls; // NULL: call eventfds are written to.
 	struct tap_batch *batch; // NULL: frames are written to TAPs one by one.
 	struct frame_burst burst;
 	uint32_t touched_count;
