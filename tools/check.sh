@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 
 stages=(
 	format spdx layers prefix spelling shell python man
-	build-gcc headers units baseline unit build-clang tidy build-asan unit-asan arm64 fuzz smoke vm
+	build-gcc headers units baseline unit build-clang tidy build-asan unit-asan hostile arm64 fuzz smoke vm
 )
 logs=build-check
 jobs=$(nproc)
@@ -201,6 +201,18 @@ stage_arm64() {
 	run_meson_tests build-arm64 --timeout-multiplier 6 "${tests[@]}"
 }
 
+# Hostile front ends against a switch alone; under sanitizers with idle neighbours only, since rates say nothing there.
+stage_hostile() {
+	local status=0
+	setup_build build gcc && setup_build build-asan gcc -Db_sanitize=address,undefined -Dwerror=false || return 1
+	timeout --kill-after=30 "${HOSTILE_SECONDS:-400}" python3 tests/hostile/run.py build || status=$?
+	ASAN_OPTIONS=abort_on_error=1 UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1 \
+		SWITCH_ARGS=--no-sandbox HOSTILE_MODES=idle \
+		timeout --kill-after=30 "${HOSTILE_SECONDS:-400}" python3 tests/hostile/run.py build-asan || status=$?
+	note_tap hostile
+	return "$status"
+}
+
 stage_fuzz() {
 	local result name reason
 	configure_build build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false &&
@@ -276,7 +288,7 @@ stage_vm() {
 # Stages whose tests are counted one by one; all others count as one each.
 counts_itself() {
 	case $1 in
-	unit | unit-asan | arm64 | fuzz | smoke | vm) return 0 ;;
+	unit | unit-asan | hostile | arm64 | fuzz | smoke | vm) return 0 ;;
 	*) return 1 ;;
 	esac
 }

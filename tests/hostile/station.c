@@ -102,6 +102,8 @@ static void check(
 	bool broadcast = memcmp(head.destination, "\xff\xff\xff\xff\xff\xff", 6) == 0;
 	if (head.type != FRAME_TYPE || head.magic != FRAME_MAGIC) {
 		station->foreign++;
+		station->forged += memcmp(head.source, station->mac, 6) == 0 ||
+			memcmp(head.source, station->peer, 6) == 0;
 		return;
 	}
 	if (head.sender != source ||

@@ -22,6 +22,8 @@ struct station {
 	uint64_t malformed;
 	uint64_t misrouted; // Of this program, but not for this station.
 	uint64_t foreign;   // Not of this program.
+	uint64_t forged;    // Of those: with this station's address or its peer's as their source.
+	uint8_t peer[6];
 };
 
 // Makes the front end, connects and starts; all its rings run when this returns. 0 or a negative errno.

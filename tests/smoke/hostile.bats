@@ -9,12 +9,6 @@ mac_a=02:00:00:00:07:01
 mac_b=02:00:00:00:07:02
 mac_hostile=02:00:00:00:66:01
 
-# After these the port has to be quarantined: each is against the protocol, whatever else happens.
-sure=(garbage huge-size unknown wrong-version alien-features queue-index queue-size-3 ring-outside regions-max
-	region-beyond region-wraps region-gpa-wraps region-empty region-pipe index-jump head-range next-range chain-loop
-	buffer-outside buffer-wraps indirect-nested packed-base-range packed-size-0 packed-chain-loop packed-buffer-outside
-	packed-buffer-wraps packed-direction packed-indirect-next)
-
 setup_file() {
 	smoke_start
 	ringway network create "$id-fast" --subnet 10.211.0.0/24
@@ -24,12 +18,10 @@ teardown_file() {
 	smoke_stop
 }
 
-hostile() {
-	"$build/tests/hostile/hostile" "$@"
-}
-
-is_sure() {
-	[[ " ${sure[*]} " == *" $1 "* ]]
+# cases OUTCOME: names of those with it that need nobody to send them anything.
+cases() {
+	"$build/tests/hostile/hostile" --list |
+		awk -F'\t' -v o="$1" '(o == "" || $3 == o) && $5 !~ /spray|several|tap/ {print $2}'
 }
 
 is_quarantined() {
@@ -39,10 +31,12 @@ is_quarantined() {
 
 # judge CASE PORT SOCKET MAC: plays the case; prints what went wrong.
 judge() {
-	local case=$1 port=$2 socket=$3 mac=$4
-	timeout 60 "$build/tests/hostile/hostile" --mac "$mac" --count 500 "$socket" "$case" >"$work/$port.log" 2>&1 ||
-		echo "$case: ended with status $?: $(tail -n 1 "$work/$port.log")"
-	if is_sure "$case" && ! poll is_quarantined "$port"; then
+	local case=$1 port=$2 socket=$3 mac=$4 status=0
+	timeout 60 "$build/tests/hostile/hostile" --mac "$mac" --count 40 "$socket" "$case" </dev/null >"$work/$port.log" 2>&1 ||
+		status=$?
+	[ $status = 77 ] && return # This machine has not what it takes.
+	[ $status = 0 ] || echo "$case: ended with status $status: $(tail -n 1 "$work/$port.log")"
+	if [[ " $sure " == *" $case "* ]] && ! poll is_quarantined "$port"; then
 		echo "$case: the port is not quarantined: $(ringway port inspect "$port" --json | jq -c .)"
 	fi
 	[ "$(switch_pid)" = "$switch" ] || echo "$case: it ended the switch"
@@ -51,7 +45,7 @@ judge() {
 # play CASE PORT MAC: on a port made for it.
 play() {
 	local socket
-	socket=$(ringway port add "$2" --network "$id-fast" --attach vhost --mac "$3") || {
+	socket=$(ringway port add "$2" --network "$id-fast" --attach vhost --queues 16 --mac "$3") || {
 		echo "$1: no port can be added"
 		return
 	}
@@ -85,8 +79,9 @@ play_all() {
 	switch=$(switch_pid)
 	"$BATS_TEST_DIRNAME/leaks.sh" "$run_dir" "$state_dir" "$(ringwayd_pid)" "$switch" "$driver" >"$work/before"
 
-	mapfile -t all < <(hostile --list | cut -d' ' -f1)
-	[ ${#all[@]} -ge 50 ]
+	mapfile -t all < <(cases '')
+	sure=$(cases quarantined | tr '\n' ' ')
+	[ ${#all[@]} -ge 200 ]
 	half=$((${#all[@]} / 2))
 	play_all "$id-h1" $mac_hostile "${all[@]:0:half}" >"$work/problems" &
 	play_all "$id-h2" 02:00:00:00:66:02 "${all[@]:half}" >"$work/problems2"
