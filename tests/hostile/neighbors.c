@@ -226,6 +226,14 @@ static int send_some(struct neighbors *n, uint64_t count)
 	time_t end = time(NULL) + PATIENCE_S;
 	uint64_t base[2] = {n->side[0].station.sent, n->side[1].station.sent};
 
+	// What others sent meanwhile takes room that these frames need.
+	for (int i = 0; i < 2; i++) {
+		int r = station_receive(
+			&n->side[i].station, n->side[1 - i].station.number, FRAME_SIZE
+		);
+		if (r < 0)
+			return r;
+	}
 	for (uint64_t done = 0; done < count;) {
 		// Both sides send as many, so one bound does for both only where they begin alike.
 		uint64_t first = base[0] > base[1] ? base[0] : base[1];
