@@ -8,7 +8,7 @@ BUILD := build
 DESTDIR ?=
 export DESTDIR
 
-.PHONY: build demo check faults bench soak install format clean help setup
+.PHONY: build demo check faults bench soak fuzz install format clean help setup
 
 build: setup
 	@umask 022; [ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
@@ -39,6 +39,10 @@ MINUTES ?= 30
 soak: build
 	@umask 022; BUILD=$(abspath $(BUILD)) MINUTES=$(MINUTES) tools/soak.sh $(ARGS)
 
+# ARGS: names of targets, for instance ARGS='ring_split vhost'.
+fuzz: setup
+	@MINUTES=$(MINUTES) tools/fuzz.sh $(ARGS)
+
 install: build
 	@umask 022; meson install -C $(BUILD) --no-rebuild
 
@@ -56,6 +60,7 @@ help:
 		'make faults    kills ringwayd at every system call of every change, fills its disk, .. (root)' \
 		'make bench     the switch beside Open vSwitch, dpdk-testpmd and others, into docs/bench (root)' \
 		'make soak      the switch under load for MINUTES=30, every frame accounted for, nothing grows (root)' \
+		'make fuzz      the fuzz targets for MINUTES=30 altogether (docs/fuzzing.md)' \
 		'make install   install into DESTDIR, under the prefix that meson was set up with' \
 		'make format    clang-format over the C files' \
 		'make clean     remove the build directories'

@@ -308,5 +308,8 @@ int iface_watch(
 		return err_set(
 			err, -errno, "cannot watch interface '%s': %s", iface->name, strerror(errno)
 		);
+	// What changed since it was opened, and before this, has sent no message.
+	if (read_state(iface) == 0)
+		read_speed(iface);
 	return 0;
 }

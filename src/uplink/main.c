@@ -5,6 +5,7 @@
 #include "uplink/control.h"
 #include "uplink/eal.h"
 #include "uplink/privileges.h"
+#include "uplink/sandbox.h"
 
 #include <rte_eal.h>
 #include <rte_launch.h>
@@ -135,9 +136,6 @@ static int watch_signals(struct program *p, struct rwy_err *err)
 static int run_worker(void *arg)
 {
 	struct program *p = arg;
-	struct rwy_err err = {0};
-	if (privileges_drop(p->options.device, &err))
-		log_err(&err, "the worker keeps its capabilities");
 	return worker_main(&p->worker);
 }
 
@@ -162,6 +160,8 @@ static int start(struct program *p, struct rwy_err *err)
 		r = worker_init(&p->worker, &p->device, &p->control.views[0], err);
 	if (!r)
 		r = privileges_drop(o->device, err);
+	if (!r)
+		r = sandbox_filter(o->device, err);
 	if (!r && rte_eal_remote_launch(run_worker, p, EAL_WORKER_LCORE))
 		r = err_set(err, -EBUSY, "cannot start the worker");
 	return r;

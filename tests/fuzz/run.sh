@@ -33,7 +33,7 @@ run_target() {
 [ $# = 0 ] || targets=("$@")
 bad=0 pids=()
 for target in "${targets[@]}"; do
-	if [ "${#pids[@]}" -ge "$(nproc)" ]; then
+	if [ "${#pids[@]}" -ge "${FUZZ_JOBS:-$(nproc)}" ]; then
 		wait "${pids[0]}" || bad=1
 		pids=("${pids[@]:1}")
 	fi

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A front end's side of a vhost-user connection. The input is a list of steps: one byte of descriptor kind and
-// count, one of length, then that many bytes as they go over the socket; or, with the kind's highest bit set,
-// a 16-bit offset and what the front end writes into its memory there. After each the connection works and its
-// live rings are used as a worker would. No descriptor may be left.
+// count, one of length, then that many bytes as they go over the socket; or, with STEP_WRITE, a 16-bit offset and what
+// the front end writes into its memory there; or, with STEP_LIFE, what happens to the process that has the connection. After each the
+// connection works and its live rings are used as a worker would. No descriptor may be left.
 #include "vhost/vhost.h"
 
 #include "base/fdmsg.h"
+#include "vhost/state.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,52 @@ static void on_announce(void *ctx, const uint8_t mac[MAC_SIZE])
 		abort();
 }
 
+// What outlives the process: ringwayd's side.
+static struct {
+	struct vhost_state state;
+	struct vhost_kept kept[VHOST_KEPT_MAX];
+	uint32_t count;
+	uint32_t refusals; // So many times it does not keep anything now.
+} outside;
+
+static int on_keep(void *ctx, const struct vhost_kept *kept, uint32_t count)
+{
+	if (outside.refusals) {
+		outside.refusals--;
+		return -EAGAIN;
+	}
+	for (uint32_t i = 0; i < count; i++) {
+		if (!kept[i].id || outside.count == VHOST_KEPT_MAX)
+			abort();
+		outside.kept[outside.count] = kept[i];
+		outside.kept[outside.count].fd = fcntl(kept[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (outside.kept[outside.count++].fd < 0)
+			abort();
+	}
+	return 0;
+}
+
+static void forget(uint32_t i)
+{
+	(void)close(outside.kept[i].fd); // Ours alone.
+	outside.kept[i] = outside.kept[--outside.count];
+}
+
+static void on_drop(void *ctx, const uint32_t *ids, uint32_t count)
+{
+	for (uint32_t k = 0; k < count; k++) {
+		uint32_t i = 0;
+		while (i < outside.count && outside.kept[i].id != ids[k])
+			i++;
+		if (i == outside.count)
+			abort(); // It was never kept, or is dropped for the second time.
+		forget(i);
+	}
+}
+
 static const struct vhost_conn_ops ops = {
+	.keep = on_keep,
+	.drop = on_drop,
 	.quiesce = on_quiesce,
 	.resume = on_resume,
 	.announce = on_announce,
@@ -111,7 +157,7 @@ static int work(struct vhost_conn *conn)
 	if (quiesced)
 		abort();
 	// A failure says what and why, on one line.
-	if (r < 0 && (err.code != r || !err.msg[0] || strchr(err.msg, '\n')))
+	if (r < 0 && r != -EAGAIN && (err.code != r || !err.msg[0] || strchr(err.msg, '\n')))
 		abort();
 	if (r >= 0)
 		use_rings(conn);
@@ -125,8 +171,9 @@ static void drain(int sock)
 		continue;
 }
 
-// Bit 6 of a step's first byte.
+// Bits of a step's first byte.
 #define STEP_WRITE 0x40
+#define STEP_LIFE 0x80
 
 static bool write_memory(const uint8_t *data, size_t size)
 {
@@ -153,27 +200,120 @@ static bool step(int sock, const uint8_t *data, size_t size)
 	return !size || fdmsg_send(sock, data + 2, size, fds, fd_count, MSG_DONTWAIT) >= 0;
 }
 
-static void play(struct vhost_conn *conn, int sock, const uint8_t *data, size_t size)
+static const struct vhost_conn_config config = {
+	.queue_pairs = QUEUE_PAIRS,
+	.mtu = 1500,
+	.offloads = true,
+	.state = &outside.state,
+};
+
+// Another process takes the session up. NULL: it could not, and says why.
+static struct vhost_conn *take_up(int fd)
+{
+	struct vhost_kept kept[VHOST_KEPT_MAX];
+	struct rwy_err err = {0};
+
+	for (uint32_t i = 0; i < outside.count; i++) {
+		kept[i] = outside.kept[i];
+		kept[i].fd = fcntl(kept[i].fd, F_DUPFD_CLOEXEC, 0);
+		if (kept[i].fd < 0)
+			abort();
+	}
+	struct vhost_conn *conn =
+		vhost_conn_restore(fd, &config, &ops, NULL, kept, outside.count, &err);
+	if (!conn && (err.code >= 0 || !err.msg[0] || strchr(err.msg, '\n')))
+		abort();
+	return conn;
+}
+
+// The process ends; the next one goes on, or is lost itself before it does.
+static struct vhost_conn *end_process(struct vhost_conn *conn, bool twice)
+{
+	int fd = fcntl(vhost_conn_fd(conn), F_DUPFD_CLOEXEC, 0);
+	int again = twice ? fcntl(fd, F_DUPFD_CLOEXEC, 0) : -1;
+
+	if (fd < 0)
+		abort();
+	vhost_conn_free(conn);
+	quiesced = false;
+	conn = take_up(fd);
+	if (twice && conn) {
+		vhost_conn_free(conn);
+		conn = take_up(again);
+	} else if (twice) {
+		(void)close(again); // Nobody has it.
+	}
+	quiesced = false;
+	if (conn)
+		vhost_conn_go(conn);
+	return conn;
+}
+
+// Writes over what outlives the process, as a process that ran wild would.
+static void scribble(const uint8_t *data, size_t size)
+{
+	uint32_t at;
+
+	if (size <= sizeof(at))
+		return;
+	memcpy(&at, data, sizeof(at));
+	at %= sizeof(outside.state);
+	size -= sizeof(at);
+	if (size > sizeof(outside.state) - at)
+		size = sizeof(outside.state) - at;
+	memcpy((uint8_t *)&outside.state + at, data + sizeof(at), size);
+}
+
+// NULL: the session is over.
+static struct vhost_conn *live(struct vhost_conn *conn, const uint8_t *data, size_t size)
+{
+	switch (size ? data[0] % 8 : 0) {
+	case 0:
+	case 1:
+		return end_process(conn, false);
+	case 2:
+		return end_process(conn, true);
+	case 3:
+	case 4:
+		outside.refusals = size > 1 ? data[1] % 4 : 1;
+		return conn;
+	case 5: // One of the kept descriptors is missing.
+		if (outside.count)
+			forget(size > 1 ? data[1] % outside.count : 0);
+		return end_process(conn, false);
+	default: // Only a process that ended leaves it for good: a living one has its own idea.
+		scribble(data + 1, size - 1);
+		return end_process(conn, false);
+	}
+}
+
+static struct vhost_conn *play(struct vhost_conn *conn, int sock, const uint8_t *data, size_t size)
 {
 	while (size >= 2) {
 		size_t length = data[1] < size - 2 ? data[1] : size - 2;
-		if (!step(sock, data, length))
-			return;
+		if (data[0] & STEP_LIFE) {
+			conn = live(conn, data + 2, length);
+			if (!conn)
+				return NULL;
+		} else if (!step(sock, data, length)) {
+			return conn;
+		}
 		data += 2 + length;
 		size -= 2 + length;
 		// Twice: a message that did not fit in one call, and a reply.
-		for (int i = 0; i < 2; i++)
-			if (work(conn))
-				return;
+		for (int i = 0; i < 2; i++) {
+			int r = work(conn);
+			if (r < 0 && r != -EAGAIN)
+				return conn;
+		}
 		drain(sock);
 	}
+	return conn;
 }
 
 // NOLINTNEXTLINE(readability-identifier-naming): libFuzzer's name.
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const struct vhost_conn_config config = {
-		.queue_pairs = QUEUE_PAIRS, .mtu = 1500, .offloads = true};
 	int first = next_fd();
 	int pair[2];
 
@@ -182,11 +322,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	// The same at each start.
 	if (ftruncate(kinds[KIND_MEMORY], 0) || ftruncate(kinds[KIND_MEMORY], MEMORY_SIZE))
 		abort();
+	memset(&outside, 0, sizeof(outside));
 	struct vhost_conn *conn = vhost_conn_new(pair[0], &config, &ops, NULL);
 	if (!conn)
 		abort();
-	play(conn, pair[1], data, size);
+	conn = play(conn, pair[1], data, size);
 	vhost_conn_free(conn);
+	while (outside.count)
+		forget(0);
 	quiesced = false;
 	(void)close(pair[1]); // Only this function has it.
 	if (next_fd() != first)

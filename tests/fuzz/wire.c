@@ -10,6 +10,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define FDS 32 // Beside one datagram, at most.
+
 static void send_on(struct wire_msg *msg, bool from_switch, int pair[2])
 {
 	static struct wire_msg again; // Large.
@@ -41,11 +43,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	bool from_switch = data[0] & 1;
-	size_t fd_count = data[1] % 4;
+	size_t fd_count = data[1] % FDS;
 	int first = next_fd();
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, pair))
 		abort();
-	const int fds[4] = {pair[0], pair[0], pair[0], pair[0]};
+	int fds[FDS];
+	for (size_t i = 0; i < FDS; i++)
+		fds[i] = pair[0];
 	if (fdmsg_send(pair[0], data + 2, size - 2, fds, fd_count, MSG_DONTWAIT) > 0 &&
 	    wire_recv(pair[1], from_switch, MSG_DONTWAIT, &msg, NULL) == 0) {
 		send_on(&msg, from_switch, pair);

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# The walls around the switches that ringwayd starts, looked at from outside and tried from inside. No engine is needed.
+# The walls around the switches and uplinks that ringwayd starts, looked at from outside and tried from inside. No engine is needed.
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
@@ -22,6 +22,7 @@ setup() {
 
 teardown() {
 	ringwayd_stop
+	ip link del "$id-d" 2>/dev/null || true # Of a test that failed.
 }
 
 # Every process of a switch: the one that runs, and others that ringwayd has started.
@@ -146,4 +147,84 @@ dies_of() {
 	[ "$(field_of "/proc/$pid" CapEff)" = 0000000000000000 ]
 	[ "$(field_of "/proc/$pid" Seccomp)" = 2 ]
 	[ "$(field_of "/proc/$pid" NoNewPrivs)" = 1 ]
+}
+
+# uplink_of DEVICE: a network with an uplink on one end of a veth pair.
+uplink_of() {
+	ip link add "$id-d" type veth peer name "$id-p"
+	ip link set "$id-p" up
+	ringway network create lab --subnet 10.207.0.0/24 --no-gateway --uplink "$1,iface=$id-d" >/dev/null
+	poll uplink_runs
+}
+
+uplink_pid() {
+	json port inspect lab.uplink -- .uplink.pid
+}
+
+uplink_runs() {
+	[ "$(json port inspect lab.uplink -- '.uplink.state + " " + .uplink.link')" = 'running up' ] &&
+		[ "$(field_of "/proc/$(uplink_pid)" Seccomp)" = 2 ]
+}
+
+another_uplink_runs() {
+	uplink_runs && [ "$(uplink_pid)" != "$1" ]
+}
+
+# uplink_is_walled CAPABILITIES: those of its first thread, and no other.
+uplink_is_walled() {
+	local pid task wanted
+	pid=$(uplink_pid)
+	for task in "/proc/$pid/task/"*; do
+		wanted=0000000000000000
+		[ "${task##*/}" != "$pid" ] || wanted=$1
+		[ "$(field_of "$task" CapPrm)" = "$wanted" ]
+		[ "$(field_of "$task" CapEff)" = "$wanted" ]
+		[ "$(field_of "$task" CapBnd)" = 0000000000000000 ]
+		[ "$(field_of "$task" NoNewPrivs)" = 1 ]
+		[ "$(field_of "$task" Seccomp)" = 2 ]
+	done
+}
+
+# uplink_says CALL RESULT
+uplink_says() {
+	[ "$("$build/tests/tools/inject" "$(uplink_pid)" "$1")" = "$2" ]
+}
+
+uplink_refuses() {
+	local call pid
+	[ "$(uname -m)" = x86_64 ] || return 0 # The tool is made for it.
+	pid=$(uplink_pid)
+	uplink_says getpid "returned $pid"
+	for call in openat-write socket-inet socket-packet fork clone mprotect prctl memfd_create kill; do
+		uplink_says $call 'returned -1'
+	done
+	[ "$(uplink_pid)" = "$pid" ]
+	for call in execve ptrace; do
+		pid=$(uplink_pid)
+		uplink_says $call 'ended by 31'
+		poll another_uplink_runs "$pid"
+	done
+}
+
+uplink_goes() {
+	local pid
+	pid=$(uplink_pid)
+	ringway network rm lab >/dev/null
+	poll is_gone "$pid"
+	run ! grep -q xdp <(ip link show "$id-d")
+	ip link del "$id-d"
+}
+
+@test "an uplink with AF_PACKET keeps no capability, and what it does not need is refused" {
+	uplink_of net_af_packet0
+	uplink_is_walled 0000000000000000
+	uplink_refuses
+	uplink_goes
+}
+
+@test "an uplink with AF_XDP keeps what takes its program off the interface" {
+	uplink_of net_af_xdp0
+	uplink_is_walled 0000000000001000
+	uplink_refuses
+	uplink_goes
 }

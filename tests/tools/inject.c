@@ -41,7 +41,10 @@ static const struct call {
 	 {0}}, // Allowed: shows that the rest is not ended by the way it is made.
 	{"openat", SYS_openat, {-100, TEXT, 0}},
 	{"open", SYS_open, {TEXT, 0}},
+	{"openat-write", SYS_openat, {-100, TEXT, 1}},
 	{"socket", SYS_socket, {1, 1, 0}},
+	{"socket-inet", SYS_socket, {2, 1, 0}},
+	{"socket-packet", SYS_socket, {17, 3, 0}},
 	{"execve", SYS_execve, {TEXT, 0, 0}},
 	{"ptrace", SYS_ptrace, {0}},
 	{"fork", SYS_fork, {0}},
