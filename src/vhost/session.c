@@ -16,7 +16,7 @@ static void save_reply(const struct vhost_conn *conn, struct vhost_session *sess
 
 	session->reply = conn->reply;
 	session->reply_size = channel->out_size;
-	session->reply_sent = channel->out_sent;
+	session->reply_sent = channel->out_size ? channel->out_sent : 0;
 	session->reply_queued = conn->reply_queued;
 	memcpy(session->reply_bytes, channel->out, sizeof(session->reply_bytes));
 }
