@@ -149,6 +149,34 @@ dies_of() {
 	[ "$(field_of "/proc/$pid" NoNewPrivs)" = 1 ]
 }
 
+@test "a switch with the capabilities that its unit leaves it walls itself in" {
+	[ -n "$(type -P systemd-socket-activate)" ] || skip 'systemd-socket-activate is not installed'
+	local pid task kind
+	ringwayd_stop
+	: >"$work/ringwayd.log"
+	# As ringway-switch.socket and ringway-switch.service start it.
+	systemd-socket-activate --seqpacket -l "$run_dir/switch.sock" \
+		setpriv --reuid nobody --regid nogroup --clear-groups --no-new-privs --bounding-set=-all,+sys_admin,+setpcap \
+		--inh-caps=-all,+sys_admin,+setpcap --ambient-caps=-all,+sys_admin,+setpcap \
+		"$build/src/switch/ringway-switch" >"$work/unit.log" 2>&1 </dev/null 3>&- &
+	pid=$!
+	poll test -S "$run_dir/switch.sock"
+	ringwayd_start
+	[ "$(switch_pid)" = "$pid" ]
+	grep -q 'locked in: user [1-9][0-9]*, no capability to be had, empty root, empty network, own IPC, own UTS' "$work/unit.log"
+	for task in "/proc/$pid/task/"*; do
+		for kind in CapInh CapPrm CapEff CapBnd CapAmb; do
+			[ "$(field_of "$task" $kind)" = 0000000000000000 ]
+		done
+		[ "$(field_of "$task" Seccomp)" = 2 ]
+	done
+	for kind in mnt net ipc uts; do
+		[ "$(readlink "/proc/$pid/ns/$kind")" != "$(readlink "/proc/self/ns/$kind")" ]
+	done
+	[ -z "$(ls -A "/proc/$pid/root/")" ]
+	[ -z "$(pgrep -P "$pid")" ]
+}
+
 # uplink_of DEVICE: a network with an uplink on one end of a veth pair.
 uplink_of() {
 	ip link add "$id-d" type veth peer name "$id-p"
