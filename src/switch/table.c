@@ -264,12 +264,11 @@ static void take_saved(struct switch_state *sw, struct port *port)
 
 static struct port *make_port(struct switch_state *sw, const struct wire_port *spec)
 {
-	struct port *port = aligned_alloc(64, sizeof(*port));
+	struct port *port = calloc(1, sizeof(*port));
 	size_t pairs_size = sizeof(struct port_pair) * spec->queues;
 
 	if (!port)
 		return NULL;
-	memset(port, 0, sizeof(*port));
 	port->pair = aligned_alloc(64, pairs_size);
 	if (!port->pair) {
 		free(port);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A ringway-switch that runs alone, without ringwayd: its control connection, its ports' sockets, and what it holds."""
+import atexit
 import ctypes
 import fcntl
 import json
@@ -46,7 +47,9 @@ class Switch:
         self.control = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self.control.connect(control)
         listener.close()
+        atexit.register(self.process.kill)
         self.changed = threading.Condition()
+        self.gone = False
         self.last_id = 0
         self.replies = {}
         self.states = {}  # Port: (state, reason), by its last event.
@@ -85,6 +88,9 @@ class Switch:
             for fd in fds:
                 os.close(fd)
             if not data:
+                with self.changed:
+                    self.gone = True
+                    self.changed.notify_all()
                 return
             message = json.loads(data)
             with self.changed:
@@ -101,8 +107,10 @@ class Switch:
             number = self.last_id
             text = json.dumps({"op": op, "id": number, "args": args})
             socket.send_fds(self.control, [text.encode()], fds)
-            if not self.changed.wait_for(lambda: number in self.replies, ANSWER_SECONDS):
-                raise RuntimeError(f"the switch does not answer to {op}")
+            self.changed.wait_for(lambda: number in self.replies or self.gone, ANSWER_SECONDS)
+            if number not in self.replies:
+                with open(self.log, encoding="utf-8", errors="replace") as log:
+                    raise RuntimeError(f"the switch does not answer to {op}: {log.read()[-4000:]}")
             reply = self.replies.pop(number)
         if "error" in reply:
             raise RuntimeError(reply["error"]["message"])
