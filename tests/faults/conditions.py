@@ -95,7 +95,7 @@ class Play(Instance):
     def database(self):
         return sqlite3.connect(os.path.join(self.state_dir, "ringway.db"), timeout=PATIENCE, isolation_level=None)
 
-    def same(self, wanted, when, *without, seconds=3):
+    def same(self, wanted, when, *without, seconds=10):
         wanted = {part: lines for part, lines in wanted.items() if part not in without}
 
         def look():
@@ -362,7 +362,7 @@ def processor_seconds(pid):
 def few_descriptors(play):
     """No more ports than fit; those that there are go on, nobody spins, and there is room again when some go."""
     play.arguments = ["--no-kernel-ports"]
-    play.limit = 96
+    play.limit = 300
     play.start()
     play.do("network", "create", "n", "--no-docker")
     count = 0
@@ -463,7 +463,7 @@ def host_restarted(play):
     play.start()
     play.new_holder()
     # The endpoint's namespace was seen, and is gone: the endpoint is collected. All else is as it was.
-    play.same(before, "not as before", "inside", "descriptors of ringwayd", seconds=10)
+    play.same(before, "not as before", "inside", "descriptors of ringwayd")
     check(connects(os.path.join(play.run_dir, "ports/p/vhost.sock")), "the port's socket is dead")
     case.remove_port("p")
     case.driver("DeleteNetwork")

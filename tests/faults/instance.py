@@ -166,10 +166,11 @@ class Instance:
 
     def serves(self):
         try:
-            status, version = call(self.api_path(), "GET", "/v1/version")
+            status, switch = call(self.api_path(), "GET", "/v1/switch")
         except (OSError, http.client.HTTPException):
             return False
-        return status == 200 and version["switch"]["state"] == "running"
+        spare = not switch.get("spare_wanted") or switch.get("spare_pid")
+        return status == 200 and switch["state"] == "running" and spare
 
     def api_path(self):
         return os.path.join(self.run_dir, "api.sock")

@@ -26,7 +26,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 from instance import Failure, Instance, poll  # noqa: E402
 
-SETTLE_SECONDS = 3  # Until descriptors of calls that have ended are closed.
+SETTLE_SECONDS = 10  # Until descriptors of calls that have ended are closed, and the spare is ready.
 NET, NET_ID = "n", "ab" * 32
 ENDPOINT = "cd" * 32
 
@@ -130,18 +130,15 @@ class GatewayNetwork(PlainNetwork):
         self.network(subnet=self.i.net + ".0/24", subnet6=f"fd00:{os.getpid() % 65536:x}::/64", proxy_neighbors=True)
 
 
-# A network's trunk stays until the next start, or its end.
-TRUNK = re.compile(r"nt-|network \S+ tap|/dev/net/tun")
-
-
 class VhostPort(Case):
     name = "port-vhost"
-    unsettled = TRUNK
 
     def prepare(self):
         self.network(subnet=self.i.net + ".0/24", proxy_neighbors=True)
+        self.port("stays", "vhost", 9)  # So that the network has its trunk all the time.
 
     def cleanup(self):
+        self.remove_port("stays")
         self.remove_network()
 
     def up(self):
@@ -165,6 +162,9 @@ class TrunkPort(KernelPort):
     """The first kernel port beside a vhost port: the network gets its trunk, and keeps it."""
 
     name = "port-trunk"
+    # The trunk, which stays until the next start, or the network's end.
+    unsettled = re.compile(r"nt-|network \S+ tap|/dev/net/tun|/memfd:ringway-port")
+
     def prepare(self):
         self.network(gateway_port=False)
         self.port("p", "vhost", 3)
@@ -282,16 +282,17 @@ class Place(Endpoint):
 
 class PlaceEndpoint(Place):
     name = "endpoint-vhost"
-    unsettled = TRUNK
 
     def prepare(self):
         super().prepare()
+        self.port("stays", "vhost", 9)
         Place.up(self)
         PlaceEndpoint.up(self)  # From now on there is a manifest.
         self.delete_endpoint()
 
     def cleanup(self):
         Place.down(self)
+        self.remove_port("stays")
         super().cleanup()
 
     def up(self):

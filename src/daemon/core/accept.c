@@ -136,6 +136,17 @@ static void take_connection(struct daemon *d, uint32_t id)
 		return; // Removed since the event.
 	port->accept_at_ms = (uint64_t)daemon_now_ms() + ACCEPT_REST_MS;
 	arm_timer(d);
+	// Those of a connection are more than one, and calls need some, too: it waits in the queue.
+	if (!check_descriptors_left()) {
+		if (!port->refusal_logged)
+			log_warn(
+				"port '%s' takes no connection: no descriptors are left (raise the "
+				"hard limit of open files, LimitNOFILE=)",
+				port->info.spec.name
+			);
+		port->refusal_logged = true;
+		return;
+	}
 	int fd = accept4(port->listener, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 	if (fd >= 0)
 		(void)hand_over(d, port, fd); // Refused: logged and closed.

@@ -10,10 +10,15 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/un.h>
 #include <unistd.h>
 
+// Of ringwayd: for connections of the API, the store, the kernel; by itself; and a port's socket, state, connection, memory and
+// eventfds.
 #define DESCRIPTORS_KEPT 32
+#define DESCRIPTORS_OWN 96
+#define DESCRIPTORS_PORT 10
 
 static bool mac_is_free(const struct daemon *d, const struct network *network, const uint8_t *mac)
 {
@@ -147,8 +152,7 @@ static int check_free(
 	return 0;
 }
 
-// Whether enough descriptors can be had.
-static bool has_descriptors(void)
+bool check_descriptors_left(void)
 {
 	int fds[DESCRIPTORS_KEPT];
 	int count = 0;
@@ -164,14 +168,30 @@ static bool has_descriptors(void)
 	return enough;
 }
 
-// The ports that there are need some for what comes: connections, the store, the kernel, calls.
-static int check_descriptors(const struct port_spec *spec, struct rwy_err *err)
+// Whether all ports of the switch fit, with one more, when their front ends have connected.
+static bool fits_limit(const struct daemon *d)
 {
-	if (has_descriptors())
+	const struct port *port;
+	struct rlimit limit;
+	rlim_t need = DESCRIPTORS_OWN + DESCRIPTORS_PORT;
+	TAILQ_FOREACH (port, &d->ports, entry)
+		if (port->info.spec.attach[0] != 'k')
+			need += DESCRIPTORS_PORT;
+	return getrlimit(RLIMIT_NOFILE, &limit) || need <= limit.rlim_cur;
+}
+
+static int check_descriptors(
+	const struct daemon *d,
+	const struct port_spec *spec,
+	struct rwy_err *err
+)
+{
+	if (spec->attach[0] == 'k' || (fits_limit(d) && check_descriptors_left()))
 		return 0;
 	err_set(err,
 		-ENOSPC,
-		"cannot create port '%s': ringwayd has nearly as many descriptors as it may have",
+		"cannot create port '%s': its connection may need more descriptors than ringwayd "
+		"has left",
 		spec->name);
 	return err_hint(err, "raise the hard limit of open files (LimitNOFILE=), or remove ports");
 }
@@ -203,7 +223,7 @@ static int check_places(struct daemon *d, const struct port_spec *spec, struct r
 			sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
 		return err_hint(err, "use a shorter path");
 	}
-	int r = check_descriptors(spec, err);
+	int r = check_descriptors(d, spec, err);
 	if (r || d->port_count < WIRE_PORTS_MAX)
 		return r;
 	err_set(err,

@@ -166,6 +166,8 @@ int network_remove(struct daemon *d, struct network *network, struct rwy_err *er
 
 // check.c
 struct port *port_find_endpoint(struct daemon *d, const char *endpoint_id); // NULL: there is none.
+// Whether there are descriptors left for what is neither a port's nor its connection's.
+bool check_descriptors_left(void);
 // Fills in and checks spec, and frees what a forgotten endpoint holds.
 int port_check_new(
 	struct daemon *d,

@@ -234,9 +234,11 @@ bool portdir_is_socket(
 	char file[PORTDIR_NAME_SIZE];
 	socket_name(name, file);
 	_cleanup_close_ int place_fd = openat(portdir->ports_fd, place, DIR_FLAGS);
+	bool unknown = place_fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM);
 	_cleanup_close_ int own_fd = open_file_of(listener);
-	if (place_fd < 0 || fstatat(place_fd, file, &there, AT_SYMLINK_NOFOLLOW) ||
-	    !S_ISSOCK(there.st_mode))
+	if (place_fd < 0) // Where it cannot be looked for (EMFILE), it counts as there.
+		return unknown;
+	if (fstatat(place_fd, file, &there, AT_SYMLINK_NOFOLLOW) || !S_ISSOCK(there.st_mode))
 		return false;
 	// Where that cannot be asked, its name has to do.
 	return own_fd < 0 || (fstat(own_fd, &ours) == 0 && same_file(&there, &ours));
