@@ -107,7 +107,7 @@ int play_bytes(struct play *play, const void *data, size_t size);
 int play_send_frame(struct play *play, uint32_t size);
 // Notifies the back end, wanted or not. 0 or a negative errno.
 int play_kick(struct play *play, uint32_t ring);
-// All that was sent was taken. 0 or -ETIMEDOUT.
+// All that was sent was taken. 0, -EPIPE when the connection ended meanwhile, or -ETIMEDOUT.
 int play_await_sent(struct play *play);
 
 // For the cases of rings: everything is started, and one good frame was sent.
@@ -123,7 +123,7 @@ int play_spring(struct play *play, uint16_t count);
 void play_publish(struct play *play, uint16_t head, uint16_t count);
 // A good frame of 60 bytes, broadcast, in the first transmit buffer, its header in front.
 void play_write_frame(struct play *play);
-// The back end completed whatever was sprung last. 0 or -ETIMEDOUT.
+// The back end completed whatever was sprung last. As play_await_sent().
 int play_await_used(struct play *play);
 
 // A copy of all regions as they are now, and whether they are still the same but for the bytes at `skip`. 0 or -EBADMSG.

@@ -85,12 +85,14 @@ int play_kick(struct play *play, uint32_t ring)
 	return done || errno == EAGAIN ? 0 : -errno; // A full counter is a kick as well.
 }
 
-// Looks again and again. 0 or -ETIMEDOUT.
+// Looks again and again. 0, -EPIPE when the back end has closed the connection meanwhile, or -ETIMEDOUT.
 static int await(struct play *play, bool (*is_done)(struct play *play))
 {
 	for (int i = 0; i < 10 * PATIENCE_MS; i++) {
 		if (is_done(play))
 			return 0;
+		if (play_is_closed(play))
+			return -EPIPE;
 		(void)usleep(100); // An early end only shortens one of many waits.
 	}
 	return -ETIMEDOUT;
