@@ -278,6 +278,57 @@ static void test_allowed(void **state)
 	}
 }
 
+// A checksum that is written to the right place of a message changes nothing that was judged.
+static void test_checksum_place(void **state)
+{
+	static const struct {
+		uint16_t type;
+		uint8_t proto;
+		uint8_t headers; // Extension headers of 8 bytes.
+		uint16_t start, offset;
+		int result;
+	} cases[] = {
+		{0x0806, 0, 0, 14, 14, -EINVAL}, // The sender of ARP.
+		{0x0806, 0, 0, 60, 0, -EINVAL},
+		{0x8035, 0, 0, 60, 0, -EINVAL},
+		{0x86dd, 58, 0, 54, 2, 0},
+		{0x86dd, 58, 0, 54, 0, -EINVAL}, // The message's type.
+		{0x86dd, 58, 0, 54, 8, -EINVAL}, // A neighbour's address.
+		{0x86dd, 58, 0, 62, 2, -EINVAL},
+		{0x86dd, 17, 0, 54, 6, 0},
+		{0x86dd, 58, 3, 78, 2, 0},
+		{0x86dd, 58, 3, 78, 0, -EINVAL},
+		{0x86dd, 58, 3, 70, 0, -EINVAL}, // Which header is next.
+		{0x86dd, 17, 3, 78, 6, 0},
+		{0x86dd, 17, 3, 70, 0, -EINVAL},
+		{0x86dd, 17, 9, 126, 6, -EINVAL}, // More than are followed.
+		{0x88b5, 0, 0, 14, 0, 0},
+	};
+	const struct recipe r = {.version = 6, .udp = true, .payload = 200};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct made *made = maker_make(&r);
+		uint8_t *next = made->data + 20;
+		made->data[12] = (uint8_t)(cases[i].type >> 8);
+		made->data[13] = (uint8_t)cases[i].type;
+		for (uint32_t j = 0; j < cases[i].headers; j++) {
+			*next = 60;
+			next = made->data + 54 + (size_t)8 * j;
+			next[1] = 0;
+		}
+		*next = cases[i].proto;
+		maker_cut(made);
+		made->frame.offload = (struct frame_offload){
+			.flags = FRAME_F_NEEDS_CSUM,
+			.csum_start = cases[i].start,
+			.csum_offset = cases[i].offset,
+		};
+		if (judge(made, ALL) != cases[i].result)
+			fail_msg("case %zu is judged wrong", i);
+		maker_free(made);
+	}
+}
+
 // The plan: no larger than what goes on the wire, and a request that the next one can trust.
 static void test_plan(void **state)
 {
@@ -398,6 +449,7 @@ int main(void)
 		cmocka_unit_test(test_bad_checksum),
 		cmocka_unit_test(test_truncated),
 		cmocka_unit_test(test_allowed),
+		cmocka_unit_test(test_checksum_place),
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_plan_of_nothing),
 		cmocka_unit_test(test_plan_of_udp),

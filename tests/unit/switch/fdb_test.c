@@ -89,6 +89,30 @@ static void test_learning_is_bounded_for_each_port(void **state)
 	rig_free(rig);
 }
 
+// However many ports learn, there is room for the addresses of ports.
+static void test_learning_leaves_room_for_pins(void **state)
+{
+	struct rig *rig = rig_new();
+	struct port *last = NULL;
+
+	for (uint32_t p = 0; p < FDB_ENTRIES_MAX / FDB_LEARNED_PER_PORT; p++) {
+		const uint8_t own[MAC_SIZE] = {2, 1, 0, 0, 0, (uint8_t)p};
+		last = rig_port(rig, 1, own, true);
+		for (uint32_t i = 0; i < FDB_LEARNED_PER_PORT; i++) {
+			uint8_t mac[MAC_SIZE] = {
+				6, 0, 0, (uint8_t)p, (uint8_t)(i >> 8), (uint8_t)i};
+			fdb_learn(rig->fdb, fdb_key(1, mac), last, 1);
+		}
+	}
+	assert_int_equal(last->learned, 0);
+	uint32_t pins = fdb_count(rig->fdb) - FDB_LEARNED_MAX;
+	for (; pins < 2 * WIRE_PORTS_MAX; pins++) {
+		uint8_t mac[MAC_SIZE] = {2, 2, 0, 0, (uint8_t)(pins >> 8), (uint8_t)pins};
+		assert_int_equal(fdb_pin(rig->fdb, fdb_key(2, mac), last), 0);
+	}
+	rig_free(rig);
+}
+
 static void test_forgotten_port_leaves_no_entry(void **state)
 {
 	static const uint8_t behind[MAC_SIZE] = {2, 0, 0, 0, 1, 1};
@@ -113,6 +137,7 @@ int main(void)
 		cmocka_unit_test(test_learned_moves_and_is_replaced_by_a_pin),
 		cmocka_unit_test(test_ages_what_was_not_seen),
 		cmocka_unit_test(test_learning_is_bounded_for_each_port),
+		cmocka_unit_test(test_learning_leaves_room_for_pins),
 		cmocka_unit_test(test_forgotten_port_leaves_no_entry),
 	};
 	return cmocka_run_group_tests(tests, rig_start_eal, NULL);

@@ -106,19 +106,24 @@ void rig_free(struct rig *rig)
 	free(rig);
 }
 
-struct port *rig_port(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning)
+static struct port *add_port(struct rig *rig, const struct wire_port *as, const uint8_t *mac)
 {
 	struct rwy_err err = {0};
-	struct wire_port spec = {
-		.port = rig->sw.port_count + 1,
-		.network = network,
-		.name = "p",
-		.queues = 1,
-		.learning = learning,
-	};
+	struct wire_port spec = *as;
+
+	spec.port = rig->sw.port_count + 1;
+	spec.queues = 1;
+	memcpy(spec.name, "p", 2);
 	memcpy(spec.mac, mac, MAC_SIZE);
 	assert_int_equal(table_add_port(&rig->sw, &spec, -1, -1, &err), 0);
 	return table_port(&rig->sw, spec.port);
+}
+
+struct port *rig_port(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning)
+{
+	const struct wire_port spec = {.network = network, .learning = learning};
+
+	return add_port(rig, &spec, mac);
 }
 
 static void rebuild_flood(struct rig *rig, struct network *network)
@@ -134,10 +139,17 @@ static void rebuild_flood(struct rig *rig, struct network *network)
 
 struct rig_end *rig_live(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning)
 {
+	const struct wire_port spec = {.network = network, .learning = learning};
+
+	return rig_live_as(rig, &spec, mac);
+}
+
+struct rig_end *rig_live_as(struct rig *rig, const struct wire_port *spec, const uint8_t *mac)
+{
 	const struct vring_config ring = {.size = RIG_RING, .header_size = HEADER};
 	struct rig_end *end = &rig->end[rig->end_count++];
 
-	end->port = rig_port(rig, network, mac, learning);
+	end->port = add_port(rig, spec, mac);
 	end->memory = drv_memory_new(1 << 20);
 	end->from = drv_ring_new(end->memory, &ring);
 	end->to = drv_ring_new(end->memory, &ring);

@@ -41,6 +41,8 @@ void rig_free(struct rig *rig);
 struct port *rig_port(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning);
 // The same with a front end, live.
 struct rig_end *rig_live(struct rig *rig, uint32_t network, const uint8_t *mac, bool learning);
+// The same with what spec says of its network and of sources.
+struct rig_end *rig_live_as(struct rig *rig, const struct wire_port *spec, const uint8_t *mac);
 
 // The network's TAP, whose queues are one end of a socket pair each, which keeps frames apart as a TAP does. The other ends
 // are non-blocking and the caller's. To be added behind all front ends of the network.
