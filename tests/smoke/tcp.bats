@@ -16,7 +16,7 @@ setup_file() {
 	ringwayd_start
 	ip netns add "$id"
 	ringway network create "$id-net" --subnet 10.98.0.0/24 --ipv6-subnet fd98::/64 --proxy-neighbors
-	ringway port add box --network "$id-net" --attach kernel --netns "/run/netns/$id" --ip 10.98.0.3 --ip6 fd98::3
+	ringway port add box --network "$id-net" --attach kernel --netns "/run/netns/$id" --ip 10.98.0.3 --ip6 fd98::3 --no-pin-address
 	ringway port add peer --network "$id-net" --attach vhost --mac 02:00:00:00:09:02 --ip 10.98.0.2 --ip6 fd98::2
 	head -c "$bytes" /dev/urandom >"$work/data"
 }

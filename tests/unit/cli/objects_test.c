@@ -205,6 +205,12 @@ static void test_kernel_port(void **state)
 	       "\"interface\":\"eth0\",\"ip\":\"10.77.0.9/24\",\"ip6\":\"fd00::9\","
 	       "\"pin_address\":true,\"netns\":\"4711\"}\n");
 	expect(replies,
+	       "port add p --network n --attach vhost --allow-spoof --no-pin-address",
+	       0,
+	       "eth0\n",
+	       "POST /v1/ports {\"name\":\"p\",\"network\":\"n\",\"attach\":\"vhost\","
+	       "\"allow_spoof\":true,\"pin_address\":false}\n");
+	expect(replies,
 	       "port add p --network n --attach kernel --netns blue --ip6 fd00::9/64",
 	       0,
 	       "eth0\n",

@@ -136,14 +136,14 @@ static void test_interface_beside_a_socket(void **state)
 	scene_open(&s, two, "7");
 	shell_run(
 		&s.shell,
-		"run --queues 3 --network fast --network slow,attach=kernel,ip=10.1.0.2,pin-address=on img x"
+		"run --queues 3 --network fast --network slow,attach=kernel,ip=10.1.0.2,pin-address=off,allow-spoof img x"
 	);
 	assert_int_equal(s.shell.status, 7);
 	_cleanup_free_ char *log = fake_server_log(s.server);
 	assert_string_equal(
 		log,
 		"POST /v1/containers {\"image\":\"img\",\"networks\":[{\"network\":\"fast\",\"queues\":3},"
-		"{\"network\":\"slow\",\"attach\":\"kernel\",\"ip\":\"10.1.0.2\",\"pin_address\":true}]}\n"
+		"{\"network\":\"slow\",\"attach\":\"kernel\",\"ip\":\"10.1.0.2\",\"allow_spoof\":true,\"pin_address\":false}]}\n"
 		"POST /v1/containers/00aa/settle {}\n"
 	);
 	scene_close(&s);

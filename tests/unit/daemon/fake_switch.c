@@ -193,6 +193,7 @@ static int on_port_set(void)
 	if (has_prefix(port->spec.name, "stubborn"))
 		return -ENOSPC;
 	port->spec.limits = request.args.port.limits;
+	port->spec.allow_spoof = request.args.port.allow_spoof;
 	return 0;
 }
 
@@ -304,6 +305,10 @@ static int on_state(void)
 		to->queues = ports[i].spec.queues;
 		to->kind = ports[i].spec.kind;
 		to->learning = ports[i].spec.learning;
+		to->allow_spoof = ports[i].spec.allow_spoof;
+		to->pin_address = ports[i].spec.pin_address;
+		memcpy(to->ip, ports[i].spec.ip, sizeof(to->ip));
+		memcpy(to->ip6, ports[i].spec.ip6, sizeof(to->ip6));
 		to->no_offloads = ports[i].spec.no_offloads;
 		to->limits = ports[i].spec.limits;
 		to->state = ports[i].state;

@@ -181,6 +181,46 @@ static void test_ports_are_undone(void **state)
 	assert_false(rig_has_port("w") || instance_has_file("run/ports/w"));
 }
 
+// What the switch was told of a trunk.
+static bool has_strangers(uint32_t trunk)
+{
+	struct rwy_err err = {0};
+	struct wire_msg *msg = link_msg(instance->link, WIRE_STATE);
+	msg->args.after.after = trunk - 1;
+	assert_int_equal(link_request(instance->link, msg, &err), 0);
+	wire_msg_close_fds(msg);
+	assert_int_equal(msg->args.state.ports[0].port, trunk);
+	return msg->args.state.ports[0].allow_spoof;
+}
+
+// A trunk takes what is no station's once a kernel port may send it, also when it was there before, and for another switch.
+static void test_strangers_behind_a_trunk(void **state)
+{
+	struct rwy_err err = {0};
+	const struct network_spec network = {
+		.name = "n", .subnet = "10.0.0.0/24", .no_gateway = true};
+	struct port_spec kernel = rig_port("k", "kernel", "10.0.0.2");
+	const struct port_spec vhost = rig_port("v", "vhost", "10.0.0.4");
+	uint32_t trunk = WIRE_TRUNK_ID(rig_add_network(&network));
+	(void)rig_add_port(&kernel);
+	(void)rig_add_port(&vhost);
+	assert_false(has_strangers(trunk));
+	kernel = rig_port("s", "kernel", "10.0.0.3");
+	kernel.allow_spoof = true;
+	(void)rig_add_port(&kernel);
+	assert_true(has_strangers(trunk));
+	rig_restart(false);
+	rig_await_stations(trunk, 2);
+	assert_true(has_strangers(trunk));
+	assert_int_equal(kill((pid_t)link_pid(instance->link), SIGKILL), 0);
+	rig_await_stations(trunk, 2);
+	assert_true(has_strangers(trunk));
+	assert_int_equal(service_port_remove(instance, "s", &err), 0);
+	assert_int_equal(service_port_remove(instance, "v", &err), 0);
+	assert_int_equal(service_port_remove(instance, "k", &err), 0);
+	assert_int_equal(service_network_remove(instance, "n", &err), 0);
+}
+
 static void test_trunk_joins_both(void **state)
 {
 	struct rwy_err err = {0};
@@ -469,6 +509,7 @@ int main(void)
 		TEST(test_internal_has_no_route),
 		TEST(test_ports_are_undone),
 		TEST(test_trunk_joins_both),
+		TEST(test_strangers_behind_a_trunk),
 		TEST(test_lost_trunk_is_opened_anew),
 		TEST(test_stations_are_swept),
 		TEST(test_kernel_is_compared),

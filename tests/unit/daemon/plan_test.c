@@ -158,7 +158,7 @@ static void test_changed_network_takes_its_ports(void **state)
 
 static void test_changed_port(void **state)
 {
-	for (int what = 0; what < 6; what++) {
+	for (int what = 0; what < 10; what++) {
 		struct world want = {0};
 		struct world have = {0};
 		add_network(&want, 1, 1500);
@@ -176,8 +176,16 @@ static void test_changed_port(void **state)
 			port->learning = true;
 		else if (what == 4)
 			SET_TEXT(port->name, "q");
-		else
+		else if (what == 5)
 			port->no_offloads = true;
+		else if (what == 6)
+			port->allow_spoof = true;
+		else if (what == 7)
+			port->pin_address = true;
+		else if (what == 8)
+			SET_TEXT(port->ip, "10.0.0.2");
+		else
+			SET_TEXT(port->ip6, "fd00::2");
 		assert_int_equal(check_plan(&want, &have), 2);
 	}
 }
@@ -233,6 +241,13 @@ static void test_trunks(void **state)
 	assert_int_equal(plan_make(&want.set, &have.set, &plan), 0);
 	assert_int_equal(plan.count, 0);
 	plan_fini(&plan);
+	// But for who may be behind it, which it is told.
+	have.ports[1].allow_spoof = true;
+	assert_int_equal(plan_make(&want.set, &have.set, &plan), 0);
+	assert_int_equal(plan.count, 1);
+	assert_int_equal(plan.steps[0].act, PLAN_PORT_SET);
+	plan_fini(&plan);
+	have.ports[1].allow_spoof = false;
 	have.ports[1].kind = WIRE_PORT_VHOST;
 	assert_int_equal(plan_make(&want.set, &have.set, &plan), 0);
 	assert_int_equal(plan.count, 2);

@@ -212,6 +212,38 @@ static void test_migrates_ports(void **state)
 	store_close(s);
 }
 
+// Ports of version 3 keep the checks that they were made with.
+static void test_migrates_checks(void **state)
+{
+	sqlite3 *db = NULL;
+	make_version(3);
+	assert_int_equal(sqlite3_open(store_rig_path, &db), SQLITE_OK);
+	for (int pins = 0; pins < 2; pins++) {
+		char text[512];
+		(void)snprintf(
+			text,
+			sizeof(text),
+			"INSERT OR IGNORE INTO networks (id, name, mtu, docker, created, state)"
+			" VALUES (1, 'n', 1500, 0, 1, 1); DELETE FROM ports;"
+			"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, place,"
+			" sandbox_seen, created, state, pin_address, flood_burst) VALUES"
+			" ('a', 1, 'kernel', '02:00:00:00:00:07', '10.0.0.2/24', 1, 0, 0, 1, 9, 1, %d, 8)",
+			pins
+		);
+		if (pins)
+			assert_int_equal(sqlite3_open(store_rig_path, &db), SQLITE_OK);
+		assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+		assert_int_equal(sqlite3_close(db), SQLITE_OK);
+		struct store *s = store_rig_open();
+		struct store_rig_seen seen = store_rig_load(s);
+		assert_int_equal(seen.ports, 1);
+		assert_int_equal(seen.port.spec.pin_address, pins);
+		assert_false(seen.port.spec.allow_spoof);
+		assert_int_equal(seen.port.spec.limits.flood_burst, 8);
+		store_close(s);
+	}
+}
+
 // Version 2 had one column for the addresses of either family, and limits.
 static void test_migrates_families(void **state)
 {
@@ -290,6 +322,9 @@ int main(void)
 		),
 		cmocka_unit_test_setup_teardown(
 			test_migrates_families, store_rig_setup, store_rig_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_migrates_checks, store_rig_setup, store_rig_teardown
 		),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -136,6 +136,34 @@ static void test_options_reach_the_port(void **state)
 	assert_int_equal(port.spec.mac[5], 5);
 }
 
+// An ordinary interface is held to its addresses, unless it is told otherwise.
+static void test_pins(void **state)
+{
+	static const struct {
+		const char *options;
+		bool pins, spoofs;
+	} cases[] = {
+		{"\"ringway.offloads\":\"on\"", true, false},
+		{"\"ringway.pin-address\":\"off\"", false, false},
+		{"\"ringway.allow-spoof\":\"on\"", false, true},
+		{"\"ringway.learning\":\"on\"", false, false},
+		{"\"ringway.attach\":\"vhost\"", false, false},
+		{"\"ringway.attach\":\"vhost\",\"ringway.pin-address\":\"on\"", true, false},
+	};
+	struct driver_bench *bench = *state;
+	make_dual(bench, "");
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		const char *id[] = {"e1", "e2", "e3", "e4", "e5", "e6"};
+		char interface[64];
+		(void
+		)snprintf(interface, sizeof(interface), "\"Address\":\"10.1.0.%zu/24\"", i + 10);
+		assert_int_equal(make_endpoint(bench, id[i], interface, cases[i].options), 200);
+		struct port_info port = port_of(bench, id[i]);
+		assert_int_equal(port.spec.pin_address, cases[i].pins);
+		assert_int_equal(port.spec.allow_spoof, cases[i].spoofs);
+	}
+}
+
 // The engine that was killed sent no DeleteEndpoint, and gives the address anew.
 static void test_address_given_again(void **state)
 {
@@ -280,6 +308,7 @@ int main(void)
 		TEST(test_internal_has_no_gateway),
 		TEST(test_no_addresses),
 		TEST(test_options_reach_the_port),
+		TEST(test_pins),
 		TEST(test_address_given_again),
 		TEST(test_mac_is_made_of_the_address),
 		TEST(test_publish_and_revoke),

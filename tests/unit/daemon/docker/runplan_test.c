@@ -77,7 +77,8 @@ static void test_interface_beside_sockets(void **state)
 		parse("{\"memory\":64,\"networks\":[{\"network\":\"a\",\"attach\":\"vhost\"},"
 		      "{\"network\":\"b\",\"attach\":\"kernel\",\"mac\":\"02:00:00:00:00:0b\","
 		      "\"pin_address\":true},"
-		      "{\"network\":\"c\",\"mac\":\"02:00:00:00:00:0c\"}]}",
+		      "{\"network\":\"c\",\"mac\":\"02:00:00:00:00:0c\",\"allow_spoof\":true,"
+		      "\"pin_address\":false}]}",
 		      &plan,
 		      NULL),
 		0
@@ -94,6 +95,9 @@ static void test_interface_beside_sockets(void **state)
 	assert_string_equal(json_string_value(driver_opt(reply, 1, "ringway.key")), plan.key);
 	assert_string_equal(json_string_value(driver_opt(reply, 1, "ringway.index")), "2");
 	assert_null(driver_opt(reply, 1, "ringway.memory"));
+	assert_null(driver_opt(reply, 0, "ringway.pin-address")); // The driver decides.
+	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.pin-address")), "off");
+	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.allow-spoof")), "on");
 	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.attach")), "vhost");
 	assert_string_equal(json_string_value(driver_opt(reply, 2, "ringway.index")), "1");
 	const char *args =
