@@ -280,43 +280,67 @@ static int fetch_have(struct daemon *d, struct plan_set *ret_set, struct rwy_err
 	return 0;
 }
 
+static struct network *find_network(struct daemon *d, uint32_t id)
+{
+	struct network *network;
+	TAILQ_FOREACH (network, &d->networks, entry)
+		if (network->info.id == id)
+			return network;
+	return NULL;
+}
+
+static struct network *find_trunk(struct daemon *d, uint32_t id)
+{
+	return id >= WIRE_TRUNK_ID(0) ? find_network(d, id - WIRE_TRUNK_ID(0)) : NULL;
+}
+
+static int del_port(struct daemon *d, uint32_t id, struct rwy_err *err)
+{
+	struct port *port = daemon_find_port_id(d, id);
+	note_trunk(d, id, false);
+	if (port)
+		keep_fini(&port->keep); // It begins anew.
+	return reconcile_del(d, WIRE_PORT_DEL, id, err);
+}
+
+static int add_port(struct daemon *d, uint32_t id, struct rwy_err *err)
+{
+	struct network *owner = find_trunk(d, id);
+	struct port *port = daemon_find_port_id(d, id);
+	if (owner)
+		return trunk_give(d, owner, err);
+	if (!port)
+		return 0;
+	keep_fini(&port->keep);
+	port->info.state = WIRE_PORT_WAITING;
+	port->info.reason[0] = '\0';
+	accept_port_waits(d, port);
+	return reconcile_port_add(d, port, err);
+}
+
+static int set_port(struct daemon *d, uint32_t id, struct rwy_err *err)
+{
+	struct network *owner = find_trunk(d, id);
+	struct port *port = daemon_find_port_id(d, id);
+	if (owner)
+		return trunk_set(d, owner, err);
+	return port ? reconcile_port_set(d, port, err) : 0;
+}
+
 static int do_step(struct daemon *d, const struct plan_step *step, struct rwy_err *err)
 {
-	const struct network *network;
-	struct network *owner;
-	struct port *port;
+	const struct network *network = find_network(d, step->id);
 	switch (step->act) {
 	case PLAN_PORT_DEL:
-		note_trunk(d, step->id, false);
-		port = daemon_find_port_id(d, step->id);
-		if (port)
-			keep_fini(&port->keep); // It begins anew.
-		return reconcile_del(d, WIRE_PORT_DEL, step->id, err);
+		return del_port(d, step->id, err);
 	case PLAN_NETWORK_DEL:
 		return reconcile_del(d, WIRE_NETWORK_DEL, step->id, err);
 	case PLAN_NETWORK_ADD:
-		TAILQ_FOREACH (network, &d->networks, entry)
-			if (network->info.id == step->id)
-				return reconcile_network_add(d, network, err);
-		return 0;
+		return network ? reconcile_network_add(d, network, err) : 0;
 	case PLAN_PORT_ADD:
-		TAILQ_FOREACH (owner, &d->networks, entry)
-			if (WIRE_TRUNK_ID(owner->info.id) == step->id)
-				return trunk_give(d, owner, err);
-		port = daemon_find_port_id(d, step->id);
-		if (!port)
-			return 0;
-		keep_fini(&port->keep);
-		port->info.state = WIRE_PORT_WAITING;
-		port->info.reason[0] = '\0';
-		accept_port_waits(d, port);
-		return reconcile_port_add(d, port, err);
+		return add_port(d, step->id, err);
 	case PLAN_PORT_SET:
-		TAILQ_FOREACH (owner, &d->networks, entry)
-			if (WIRE_TRUNK_ID(owner->info.id) == step->id)
-				return trunk_set(d, owner, err);
-		port = daemon_find_port_id(d, step->id);
-		return port ? reconcile_port_set(d, port, err) : 0;
+		return set_port(d, step->id, err);
 	case PLAN_ACT_COUNT:
 		break;
 	}

@@ -12,7 +12,7 @@
 #include <sys/socket.h>
 
 // Two ends in the service of one port within this time, and it is quarantined.
-#define BLAME_MS (10 * 60 * 1000)
+#define BLAME_MS INT64_C(600000)
 
 static void on_network(void *arg, uint32_t id, struct wire_msg *reply)
 {

@@ -35,10 +35,12 @@ static int choose_binary(struct link *link, const char *path, struct rwy_err *er
 	return 0;
 }
 
-static bool has_spare(const struct link *link)
+// The spare that is wanted is there, the switch runs, and there is room to leave it behind.
+static bool can_begin(const struct link *link)
 {
 	uint32_t serial = link->candidate.fd >= 0 ? link->candidate.serial : link->binary.serial;
-	return link->spare->state == PEER_READY && link->spare->serial == serial;
+	return link->spare->state == PEER_READY && link->spare->serial == serial &&
+		link_is_ready(link) && peer_is_free(link->old);
 }
 
 // Waits until the main thread has the spare that is wanted.
@@ -48,7 +50,7 @@ static int await_spare(struct link *link, struct rwy_err *err)
 	(void)clock_gettime(CLOCK_MONOTONIC, &until); // Cannot fail for this clock.
 	until.tv_sec += LINK_SPARE_MS / 1000;
 	spare_later(link, 0);
-	while (!link->spare_error.code && !(has_spare(link) && link_is_ready(link)))
+	while (!link->spare_error.code && !can_begin(link))
 		if (pthread_cond_timedwait(&link->ready_cond, link->config.lock, &until))
 			return err_set(
 				err,
@@ -146,8 +148,6 @@ static void retire_old(struct link *link)
 
 static int hand_over(struct link *link, struct link_handover *ret, struct rwy_err *err)
 {
-	if (!peer_is_free(link->old))
-		return err_set(err, -EBUSY, "the switch before this one has not ended yet");
 	int r = freeze(link, err);
 	if (!r)
 		r = prepare(link, err);

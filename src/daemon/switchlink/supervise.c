@@ -101,13 +101,16 @@ static void join(struct link *link)
 {
 	struct peer *peer = link->active;
 	struct rwy_err err = {0};
-	peer->started = true;
-	peer->since_ms = link_now_ms();
 	link->found = true;
+	peer->since_ms = link_now_ms();
+	// An earlier ringwayd may have ended while it had it let go of its ports for another one. It refuses if that one has them.
+	if (link_ask(link, peer, link_msg(link, WIRE_START), &err)) {
+		log_err(&err, "switch %u is not taken", peer->pid);
+		supervise_hung_up(peer);
+		return;
+	}
+	peer->started = true;
 	binary_of_process(link, peer->pid);
-	// An earlier ringwayd may have ended while it had it let go of its ports for another one.
-	if (link_ask(link, peer, link_msg(link, WIRE_START), &err))
-		log_err(&err, "switch %u", peer->pid);
 	is_ready(link, true);
 }
 
@@ -185,6 +188,7 @@ void supervise_ended(struct peer *peer)
 	peer_reset(peer);
 	if (asked)
 		log_info("%s, as it was asked to", end.text);
+	pthread_cond_broadcast(&link->ready_cond); // A handover may wait for its place.
 	if (peer == link->spare)
 		spare_ended(link, asked, end.text);
 	// It was waited for.

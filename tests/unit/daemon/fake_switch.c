@@ -3,7 +3,7 @@
 // misbehaves where a port's name asks for it. For tests of ringwayd alone. fake_conn.c has its front ends.
 //
 //   nofreeze*, norelease*: the switch that has such a port never answers that
-//   doubt*  conn_restore: -EPROTO
+//   doubt*  conn_restore: -EPROTO   succeeded*  a second start: -EBUSY, and it ends
 //   refuse*  port_add: -ENOSPC           hang*  port_add: never answers anything again
 //   die*     port_add: exits             deaf*  port_add: kept, but not answered
 //   stubborn*  port_set: -ENOSPC
@@ -42,7 +42,7 @@ struct board *board;
 bool stuck, deaf;
 static int board_fd;
 static int listener = -1;
-static bool spare, active, frozen;
+static bool spare, active, frozen, ends;
 static char program[256];
 static uint64_t turns;
 static struct wire_msg request, reply;
@@ -246,6 +246,10 @@ static int on_start(bool *ret_silent)
 {
 	if (strstr(program, "unready"))
 		return -EINVAL;
+	if (active && !frozen && has_port("succeeded")) {
+		ends = true;
+		return -EBUSY;
+	}
 	*ret_silent = strstr(program, "nostart") != NULL;
 	if (request.fd_count && listener >= 0)
 		return -EBUSY;
@@ -423,7 +427,7 @@ static void on_peer(void)
 	wire_msg_close_fds(&request);
 	if (!silent && wire_send(peer, &reply, &err))
 		fd_close(&peer);
-	if (request.op == WIRE_STOP)
+	if (request.op == WIRE_STOP || ends)
 		_exit(0);
 }
 

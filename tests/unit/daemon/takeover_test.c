@@ -389,6 +389,18 @@ static void test_ringwayd_killed_while_frozen(void **state)
 	ask(conn, 'p', "P");
 }
 
+// One that has let go for another one is not the one to go on with.
+static void test_succeeded_switch_is_left(void **state)
+{
+	run_make_port(&run, "succeeded", "");
+	pid_t active = run_switch_pid(&run);
+	run_kill(&run, SIGKILL);
+	run_start(&run);
+	assert_int_not_equal(run_switch_pid(&run), active);
+	_cleanup_close_ int conn = connect_to("succeeded");
+	ask(conn, 'p', "P");
+}
+
 static void await_quarantine(const char *name, const char *reason)
 {
 	char url[128];
@@ -574,6 +586,7 @@ int main(void)
 		TEST(test_upgrade),
 		TEST(test_restart_of_ringwayd_then_crash),
 		TEST(test_ringwayd_killed_while_frozen),
+		TEST(test_succeeded_switch_is_left),
 		TEST(test_blamed_twice),
 		TEST(test_quarantine_outlives_switch),
 		TEST(test_hang_is_blamed),
