@@ -312,8 +312,22 @@ static uint64_t other_half(struct world *world, uint32_t half)
 
 static void change_desc(struct world *world, uint8_t *to, uint32_t at, size_t size)
 {
-	insist(size == 8 && at % 8 == 0);
+	const uint64_t indirect = (uint64_t)DESC_F_INDIRECT << (world->config.packed ? 48 : 32);
 	uint64_t word = other_half(world, at % 16);
+	uint64_t before;
+	uint64_t addr;
+
+	insist(size == 8 && at % 8 == 0);
+	memcpy(&before, to, size);
+	if (at % 16 == 8) {
+		memcpy(&addr, to - 8, sizeof(addr));
+		// What leads to a slot goes on to lead to a part of it, as what it was.
+		if (addr - SLOTS_GPA < world->size[PIECE_SLOTS]) {
+			uint64_t most = (uint32_t)before <= SLOT_BUFFER ? (uint32_t)before : 0;
+			word = (word & ~indirect & ~0xffffffffull) | (before & indirect) |
+				(uint32_t)word % (most + 1);
+		}
+	}
 	memcpy(to, &word, size);
 }
 

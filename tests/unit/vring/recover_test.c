@@ -244,7 +244,7 @@ static struct scene make_scene(struct drv_random *random, bool packed, uint32_t 
 			},
 		.receives = drv_random_below(random, 2),
 		.buffers = 1,
-		.descs = 1 + drv_random_below(random, 3),
+		.descs = 1 + drv_random_below(random, 3) % 3,
 	};
 	uint32_t each = scene.config.indirect ? 1 : scene.descs;
 

@@ -74,7 +74,7 @@ static uint32_t follow(const struct steps *steps, pid_t pid)
 	int status;
 
 	(void)list_pieces(steps, iov, &size);
-	uint8_t *space = malloc(size);
+	uint8_t *space = malloc(size ? size : 1);
 	assert_non_null(space);
 	for (;;) {
 		steps->seen(steps->ctx, step);
