@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 static_assert(
-	VHOST_KEPT_MAX == VRING_REGIONS_MAX + 3 * VHOST_QUEUES_MAX + MESSAGE_FDS_MAX,
+	VHOST_KEPT_MAX - MESSAGE_FDS_MAX == VRING_REGIONS_MAX + 3 * VHOST_QUEUES_MAX,
 	"regions, eventfds and a message's"
 );
 

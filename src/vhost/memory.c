@@ -177,14 +177,18 @@ static int check_file(
 	return 0;
 }
 
-// Maps whole pages around the region and enters them with the guard. ret_host: the region's first byte.
+struct mapped {
+	struct memory_mapping mapping;
+	struct vring_region region;
+};
+
+// Maps whole pages around the region and enters them with the guard.
 static int map_region(
 	const struct memory *memory,
 	const struct message_region *region,
 	const struct vhost_state_region *saved,
 	int fd,
-	struct memory_mapping *ret_mapping,
-	uint8_t **ret_host,
+	struct mapped *ret_mapped,
 	struct rwy_err *err
 )
 {
@@ -213,7 +217,7 @@ static int map_region(
 		return err_set(err, guard, "this switch holds too many memory regions");
 	}
 	(void)madvise(addr, size, MADV_DONTDUMP); // Only keeps core dumps small.
-	*ret_mapping = (struct memory_mapping){
+	ret_mapped->mapping = (struct memory_mapping){
 		.addr = addr,
 		.size = size,
 		.guard = guard,
@@ -222,7 +226,12 @@ static int map_region(
 		.device = {stat.stx_dev_major, stat.stx_dev_minor},
 		.fd = fd,
 	};
-	*ret_host = addr + (region->offset - start);
+	ret_mapped->region = (struct vring_region){
+		.gpa = region->gpa,
+		.size = region->size,
+		.user = region->user,
+		.host = addr + (region->offset - start),
+	};
 	return 0;
 }
 
@@ -262,22 +271,20 @@ static int add_region(
 	struct rwy_err *err
 )
 {
-	struct memory_mapping mapping;
-	uint8_t *host = NULL;
+	struct mapped mapped;
 	uint32_t at = 0;
 
 	int r = check_region(memory, region, err);
 	if (r)
 		return r;
-	r = map_region(memory, region, saved, fd, &mapping, &host, err);
+	r = map_region(memory, region, saved, fd, &mapped, err);
 	if (r)
 		return r;
 	while (at < memory->mem.count && memory->mem.region[at].gpa < region->gpa)
 		at++;
 	move_regions(memory, at, 1);
-	memory->mem.region[at] = (struct vring_region
-	){.gpa = region->gpa, .size = region->size, .user = region->user, .host = host};
-	memory->mapping[at] = mapping;
+	memory->mem.region[at] = mapped.region;
+	memory->mapping[at] = mapped.mapping;
 	memory->size += region->size;
 	set_share(memory, share_of(memory->size, memory->mem.count));
 	*ret_mapping = &memory->mapping[at];

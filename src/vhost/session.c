@@ -223,6 +223,7 @@ static void close_all(const struct vhost_kept *kept, uint32_t count)
 		(void)close(kept[i].fd); // Ours, also on failure.
 }
 
+// NOLINTNEXTLINE(readability-function-size): a connection as for vhost_conn_new(), and what was kept of it.
 struct vhost_conn *vhost_conn_restore(
 	int fd,
 	const struct vhost_conn_config *config,

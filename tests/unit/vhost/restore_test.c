@@ -238,6 +238,7 @@ static void play(const struct scene *scene, uint64_t features)
 	// In front of the send, and between it and what is said of it.
 	assert_in_range(in_doubt, 0, scene->replies ? 4 : 0);
 	assert_in_range(stop, 5, 2000);
+	stop = stop ? stop : 1; // For those who do not know that.
 	for (unsigned int i = 0; i < ANYWHERE; i++)
 		(void)play_death(
 			(unsigned int)rand_r(&seed) % stop, (unsigned int)rand_r(&seed) % 700, 0
