@@ -4,11 +4,11 @@
 // the empty file that is read.
 #include "switch/call.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/aio_abi.h>
 #include <stdint.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -30,23 +30,22 @@ struct completions {
 };
 
 struct call_ring {
-	aio_context_t context;
+	union { // io_setup(2): the context is the address.
+		aio_context_t context;
+		struct completions *completions;
+	};
 	int empty_fd;
 	struct iocb request;
 };
 
-static struct completions *completions_of(const struct call_ring *ring)
-{
-	return (struct completions *)(uintptr_t
-	)ring->context; // The context is the address (io_setup(2)).
-}
+static_assert(sizeof(aio_context_t) == sizeof(void *), "a context is an address");
 
 static int make_parts(struct call_ring *ring)
 {
 	ring->empty_fd = memfd_create("call", MFD_CLOEXEC);
 	if (ring->empty_fd < 0 || syscall(SYS_io_setup, RING_EVENTS, &ring->context))
 		return -errno;
-	const struct completions *completions = completions_of(ring);
+	const struct completions *completions = ring->completions;
 	if (completions->magic != RING_MAGIC || completions->incompat_features)
 		return -ENOTSUP;
 	ring->request = (struct iocb){
@@ -85,7 +84,7 @@ void call_ring_free(struct call_ring *ring)
 
 int call_raise(struct call_ring *ring, int fd)
 {
-	struct completions *completions = completions_of(ring);
+	struct completions *completions = ring->completions;
 	struct iocb *requests[] = {&ring->request};
 
 	ring->request.aio_resfd = (uint32_t)fd;
