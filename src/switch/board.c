@@ -25,8 +25,11 @@ static void on_fault(int signal_number, siginfo_t *info, void *context)
 {
 	int saved_errno = errno;
 
-	board->thread = thread_number;
-	__atomic_store_n(&board->signal, (uint32_t)signal_number, __ATOMIC_RELEASE);
+	// What another process sent may come to any thread, so that thread is not to blame.
+	if (info->si_code != SI_USER) {
+		board->thread = thread_number;
+		__atomic_store_n(&board->signal, (uint32_t)signal_number, __ATOMIC_RELEASE);
+	}
 	for (size_t i = 0; i < FAULTS; i++)
 		if (faults[i] == signal_number)
 			(void)sigaction(signal_number, &before[i], NULL); // Was valid when it came.
