@@ -7,6 +7,7 @@ from . import machine
 from .ends import ENDS
 from .generator import Generator, testpmd_throughput
 from .numbers import search_rate
+from .restart import EVENTS_QUICK, Restart, run_restart
 from .setup import FLOOD_FIRST, Setup
 from .systems import SYSTEMS, Unsupported
 from .traffic import Traffic, run_traffic
@@ -153,6 +154,10 @@ _ports = _each(*({"ports": n, "busy": n} for n in (2, 8, 100, 1000)))
 _idle_ports = _each(*({"ports": n} for n in (2, 102, 1002)))
 _fairness = (Setup(), Setup(ports=66, busy=4, flood=True))
 
+_restarts = tuple(
+    Restart(how, ports, rate) for how in ("kill", "restart") for ports, rate in ((2, 10000), (100, 1000)))
+_few_restarts = tuple(dataclasses.replace(r, events=EVENTS_QUICK) for r in _restarts)
+
 # What Linux has for congestion control where nobody says otherwise; the machine may have another one.
 CUBIC = "cubic"
 # What containers exchange, and what the host and a container do.
@@ -193,6 +198,8 @@ MEASURES = {m.name: m for m in (
             run_memory),
     Measure("tcp", "Ordinary containers: TCP and UDP between two, with the host, with a vhost front end",
             tuple(ENDS), _traffic, (_traffic[0], _traffic[3], _traffic[10]), run_traffic, ENDS),
+    Measure("restart", "The switch killed, and handed over: time without a frame, of each receiver", ("ringway",),
+            _restarts, _few_restarts, run_restart),
     Measure("ceiling", "The generator against a null back end", ("null",),
             _sizes[:-1], _few_sizes, run_throughput),
 )}

@@ -26,6 +26,13 @@ COLUMNS = {
     "connects_per_s": ("k connections/s", 1e-3),
     "connects_failed": ("failed", 1),
     "cpus": ("CPUs", 1),
+    "gap_p50_ms": ("gap p50 ms", 1),
+    "gap_p99_ms": ("gap p99 ms", 1),
+    "gap_max_ms": ("gap max ms", 1),
+    "calm_p99_ms": ("p99 ms without", 1),
+    "handover_p99_ms": ("handover p99 ms", 1),
+    "lost_frames": ("lost", 1),
+    "frames_twice": ("twice", 1),
 }
 TRAFFIC = {
     "datagrams": "UDP, 64 B", "pingpong": "TCP, 1 B there and back", "connects": "TCP, short connections",
@@ -44,10 +51,15 @@ def _traffic_name(point):
     return f"{BETWEEN[point['between']]}, {what}{congestion}"
 
 
+RESTARTS = {"kill": "kill -9", "restart": "planned handover"}
+
+
 def point_name(point):
     """{"size": 64, "both_ways": True} -> "64 B, both ways"."""
     if "traffic" in point:
         return _traffic_name(point)
+    if "how" in point:
+        return f"{point['events']} x {RESTARTS[point['how']]}, {point['ports']} ports, {point['rate']} frames/s each"
     words = ["64 KiB TSO" if point.get("tso") else f"{point['size']} B"]
     for key, value in point.items():
         if key in ("size", "tso"):
@@ -122,7 +134,7 @@ def table(summary, measure):
         entries.sort(key=lambda e: (e["point"]["size"], e["point"].get("load", "")))
     names = list(dict.fromkeys(
         n for e in entries for n, v in e["values"].items() if v["median"] is not None and n != "kicks"))
-    headings = ["traffic" if measure == "tcp" else "frames", "system"] + [
+    headings = [{"tcp": "traffic", "restart": "event"}.get(measure, "frames"), "system"] + [
         COLUMNS.get(n, (n.replace("_", " "), 1))[0] for n in names]
     rows = []
     for e in entries:
@@ -205,7 +217,17 @@ def goals(summary):
     rows.append(row("switch memory a port", "", "<= 64 KiB",
                     None if none is None or many is None else (many - none) / 1000,
                     lambda v: v <= 64, "KiB"))
-    return rows + _traffic_goals(summary, row)
+    return rows + _traffic_goals(summary, row) + _restart_goals(summary, row)
+
+
+def _restart_goals(summary, row):
+    rows = []
+    for how, most in (("kill", 100), ("restart", 10)):
+        for ports in (2, 100):
+            value = find(summary, "restart", "ringway", "gap_p99_ms", how=how, ports=ports)
+            rows.append(row(f"{RESTARTS[how]} of the switch, {ports} ports: without a frame, p99", "", f"<= {most} ms",
+                            value, lambda v, m=most: v <= m, "ms"))
+    return rows
 
 
 def _traffic_goals(summary, row):

@@ -9,6 +9,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 from rig import measures, numbers, parse, plots, report, soak  # noqa: E402 (the path comes first)
+from rig.restart import Restart  # noqa: E402
 from rig.setup import Setup  # noqa: E402
 from rig.traffic import Traffic  # noqa: E402
 
@@ -196,6 +197,8 @@ class Reports(unittest.TestCase):
     def test_points_by_name(self):
         self.assertEqual(report.point_name(Setup(both_ways=True).key()), "64 B, both ways")
         self.assertEqual(report.point_name(Setup(size=1500, ports=102).key()), "1500 B, ports 102")
+        self.assertEqual(report.point_name(Restart("kill", 2, 10000).key()),
+                         "100 x kill -9, 2 ports, 10000 frames/s each")
 
 
 def _traffic_result(system, point, **values):

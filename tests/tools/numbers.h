@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 // How far back a frame that comes late or twice is told from one that comes twice. More than a ring holds.
-#define NUMBERS_WINDOW 16384
+#define NUMBERS_WINDOW 16384ull
 
 struct numbers {
 	uint64_t sent;	   // How many the sender has given away: 0 to sent - 1.

@@ -50,7 +50,7 @@ struct station {
 struct stream {
 	uint16_t from, to, pair;
 	uint64_t due;  // By its rate, so far.
-	uint64_t held; // Of these, those that found no room in the ring: never sent.
+	uint64_t held; // Of these, those that found no room: never sent.
 	struct numbers numbers;
 	// Of `numbers` when this window began, and where it has to get to until it counts as settled.
 	uint64_t missing_before, duplicated_before, misordered_before, settle_at;

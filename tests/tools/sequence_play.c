@@ -14,6 +14,8 @@
 
 // Held up for longer than this, the schedule waits too: what is due at once would be more than rings hold.
 #define STALL_NS 2000000u
+#define BUFFER_SIZE 2048
+#define VIRTIO_HEADER 12
 
 // Kinds of rings, which pairs take turns with.
 static const struct kind {
@@ -57,6 +59,7 @@ static int open_station(struct sequence *s, uint32_t index)
 			VHOST_FEATURE_PROTOCOL_FEATURES | kind->features,
 		.queue_pairs = s->options.queues,
 		.ring_size = s->options.ring_size,
+		.rx_buffer_size = BUFFER_SIZE,
 		.frame_size_max = s->options.size,
 		.layout = kind->layout,
 		.with_calls = kind->with_calls,
@@ -151,15 +154,29 @@ static int send_frame(struct sequence *s, struct stream *stream)
 	return r;
 }
 
+// Frames that may be on their way in one stream: all streams to a station together fill half of one receive queue, so that
+// none has to be dropped, however long this thread is held up.
+static uint32_t window(const struct sequence *s)
+{
+	uint32_t buffers = (s->options.size + VIRTIO_HEADER) / BUFFER_SIZE + 1;
+	uint32_t frames = s->options.ring_size / 2 / buffers / s->options.queues;
+
+	return frames ? frames : 1;
+}
+
 static uint32_t send_due(struct sequence *s, struct stream *stream, uint64_t due)
 {
 	struct station *from = &s->station[stream->from];
+	uint64_t ahead = numbers_ahead(&stream->numbers);
 	uint64_t count = due - stream->due;
+	uint32_t most = window(s);
 	uint32_t done = 0;
 	int r = 0;
 
 	stream->due = due;
-	while (from->front && done < count && done < BURST_MAX && !r) {
+	most = ahead < most ? most - (uint32_t)ahead : 0;
+	most = most < BURST_MAX ? most : BURST_MAX;
+	while (from->front && done < count && done < most && !r) {
 		r = send_frame(s, stream);
 		done += !r;
 	}

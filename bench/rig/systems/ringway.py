@@ -34,14 +34,17 @@ class Ringway(System):
         )
         wait_until(self._answers, "ringwayd answering")
 
+    def add_network(self, name, *options):
+        self._command("network", "create", name, "--no-docker", *options)
+
     def start(self, setup):
         self.start_daemon("--no-docker", "--switch-cores", self.rig.switch_cpu)
         # The switch picks its own CPU and needs to be allowed there; all other threads give way.
         for pid in (self.daemon.pid, self.pid()):
             keep_off(pid, self.rig.generator_cpus)
-        self._command("network", "create", "bench", "--no-docker", "--mtu", setup.mtu)
+        self.add_network("bench", "--mtu", setup.mtu)
         if setup.flood:
-            self._command("network", "create", "flood", "--no-docker", "--mtu", setup.mtu)
+            self.add_network("flood", "--mtu", setup.mtu)
         return [self._add(i, setup) for i in range(setup.ports)]
 
     def _add(self, index, setup):
