@@ -56,7 +56,7 @@ static void make_icmpv6(struct bytes *b, uint8_t type, uint32_t headers, uint32_
 	uint8_t option[8] = {2, 1};
 
 	memcpy(option + 2, mac, MAC_SIZE);
-	uint32_t stated = headers * 8 + sizeof(nd) + options * 8;
+	uint32_t stated = headers * 8 + (uint32_t)sizeof(nd) + options * 8;
 	ip[4] = (uint8_t)(stated >> 8);
 	ip[5] = (uint8_t)stated;
 	begin(b, 0x86dd);

@@ -295,6 +295,26 @@ static void test_pinned_nd(void **state)
 	assert_int_equal(send_from(s, s->c, &b), DROP_ND);
 }
 
+// As it is, and behind tags that Linux takes off.
+static void send_arp(
+	struct scene *s,
+	struct rig_end *end,
+	const uint8_t *from,
+	uint8_t operation,
+	uint8_t sender,
+	enum drop_reason result
+)
+{
+	struct bytes b;
+
+	make_arp(&b, from, operation, sender);
+	assert_int_equal(send_from(s, end, &b), result);
+	for (int tags = 0; tags < 4; tags++) {
+		add_tag(&b, 0);
+		assert_int_equal(send_from(s, end, &b), result);
+	}
+}
+
 // All that could move b's, or the gateway's, address to `from`.
 static void send_claims(
 	struct scene *s,
@@ -310,14 +330,8 @@ static void send_claims(
 	struct bytes b;
 
 	for (size_t i = 0; i < sizeof(ip); i++) {
-		for (uint8_t operation = 1; operation <= 2; operation++) {
-			make_arp(&b, from, operation, ip[i]);
-			assert_int_equal(send_from(s, end, &b), arp);
-			for (int tags = 0; tags < 4; tags++) {
-				add_tag(&b, 0);
-				assert_int_equal(send_from(s, end, &b), arp);
-			}
-		}
+		send_arp(s, end, from, 1, ip[i], arp);
+		send_arp(s, end, from, 2, ip[i], arp);
 	}
 	for (size_t i = 0; i < sizeof(ip6) / sizeof(ip6[0]); i++) {
 		make_icmpv6(&b, from, NA, global(0x77), ip6[i]);
