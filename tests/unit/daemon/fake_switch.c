@@ -407,14 +407,19 @@ static int handle(bool *ret_silent)
 	}
 }
 
+static void lose_peer(void)
+{
+	fd_close(&peer);
+	if (spare && !active)
+		_exit(0); // Nobody else can start it.
+}
+
 static void on_peer(void)
 {
 	struct rwy_err err = {0};
 	bool silent = false;
 	if (wire_recv(peer, false, 0, &request, &err)) {
-		fd_close(&peer);
-		if (spare && !active)
-			_exit(0); // Nobody else can start it.
+		lose_peer();
 		return;
 	}
 	memset(&reply, 0, sizeof(reply));
@@ -426,7 +431,7 @@ static void on_peer(void)
 		err_set(&reply.error, r, "fake refusal");
 	wire_msg_close_fds(&request);
 	if (!silent && wire_send(peer, &reply, &err))
-		fd_close(&peer);
+		lose_peer();
 	if (request.op == WIRE_STOP || ends)
 		_exit(0);
 }
