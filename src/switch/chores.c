@@ -62,14 +62,27 @@ static void on_fault(void *arg, uint32_t events)
 	attach_check_faults(sw);
 }
 
-int chores_start(struct switch_state *sw, struct rwy_err *err)
+int chores_init(struct switch_state *sw, struct rwy_err *err)
 {
-	if (!loop_add_timer(sw->loop, CHORES_MS, CHORES_MS, on_tick, sw) ||
-	    !loop_add_timer(sw->loop, AGE_MS, AGE_MS, on_age, sw) ||
-	    !loop_add_timer(sw->loop, SECOND_MS, SECOND_MS, on_second, sw) ||
-	    !loop_add_fd(sw->loop, sw->fault_fd, EPOLLIN, on_fault, sw))
-		return err_set(
-			err, -errno, "cannot start the switch's timers: %s", strerror(errno)
-		);
+	static const struct {
+		uint64_t every_ms;
+		loop_timer_cb *call;
+	} chores[CHORES] = {{CHORES_MS, on_tick}, {AGE_MS, on_age}, {SECOND_MS, on_second}};
+	bool failed = !loop_add_fd(sw->loop, sw->fault_fd, EPOLLIN, on_fault, sw);
+
+	for (size_t i = 0; i < CHORES && !failed; i++) {
+		sw->chore_ms[i] = chores[i].every_ms;
+		sw->chore[i] = loop_add_timer(sw->loop, 0, 0, chores[i].call, sw);
+		failed = !sw->chore[i];
+	}
+	if (failed)
+		return err_set(err, -errno, "cannot make the switch's timers: %s", strerror(errno));
 	return 0;
+}
+
+void chores_start(struct switch_state *sw)
+{
+	// Cannot fail with valid timers. None are those of a test's.
+	for (size_t i = 0; i < CHORES && sw->chore[i]; i++)
+		(void)loop_set_timer(sw->chore[i], sw->chore_ms[i], sw->chore_ms[i]);
 }

@@ -4,5 +4,7 @@
 
 #include "switch/switch.h"
 
-// Starts the timers. 0 or a negative errno with err set.
-int chores_start(struct switch_state *sw, struct rwy_err *err);
+// Makes the timers, at rest, and watches for faults. 0 or a negative errno with err set.
+int chores_init(struct switch_state *sw, struct rwy_err *err);
+// Starts the timers: a spare has nothing to look after.
+void chores_start(struct switch_state *sw);

@@ -3,6 +3,7 @@
 // before the start, and between release and start; between freeze and release frames go on, but no session changes.
 // docs/restart.md says how ringwayd uses this.
 #include "base/log.h"
+#include "switch/chores.h"
 #include "switch/switch.h"
 #include "switch/trunk.h"
 
@@ -62,6 +63,7 @@ int handover_start(struct switch_state *sw, int listen_fd, struct rwy_err *err)
 		return r;
 	sw->active = sw->running = true;
 	sw->frozen = false;
+	chores_start(sw);
 	// Nobody takes a frame before its destination is there.
 	sw->starting = !was_running;
 	for (struct port *port = sw->ports; port && !was_running; port = port->next)

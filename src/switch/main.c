@@ -273,7 +273,7 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 		return err_set(err, r, "cannot guard guest memory: %s", strerror(-r));
 	r = watch_signals(sw, &signals, err);
 	if (r == 0)
-		r = chores_start(sw, err);
+		r = chores_init(sw, err);
 	if (r == 0)
 		r = control_start(sw, socket, err);
 	return r;

@@ -13,6 +13,7 @@
 #include "switch/worker.h"
 #include "wire/wire.h"
 
+#define CHORES 3
 #define SWITCH_ID_BUCKETS 4096 // A power of two.
 
 struct switch_state {
@@ -38,7 +39,9 @@ struct switch_state {
 	struct loop_source *listen_source;
 	int daemon_fd; // ringwayd's connection; -1: none.
 	struct loop_source *daemon_source;
-	bool greeted;  // ringwayd has sent its hello.
+	struct loop_source *chore[CHORES]; // chores.c's timers,
+	uint64_t chore_ms[CHORES];	   // and how often each is due.
+	bool greeted;			   // ringwayd has sent its hello.
 	bool spare;    // Was started as one: without ringwayd it ends, until it is started.
 	bool active;   // WIRE_START came.
 	bool running;  // Frames move. Nothing is published otherwise.
