@@ -95,7 +95,7 @@ void handover_fds(
 	uint32_t *ret_count
 )
 {
-	struct vhost_kept kept[VHOST_KEPT_MAX];
+	struct vhost_kept kept[VHOST_KEPT_MAX] = {0};
 	uint32_t count = 0;
 
 	ret_kept->port = port->spec.port;

@@ -238,7 +238,7 @@ static uint64_t boottime_ns(void)
 
 static int start(struct switch_state *sw, const struct options *options, struct rwy_err *err)
 {
-	struct eal_cores cores;
+	struct eal_cores cores = {0};
 	sigset_t signals;
 
 	// Before any thread exists, so that all inherit the mask and signals come by descriptor.
@@ -256,7 +256,7 @@ static int start(struct switch_state *sw, const struct options *options, struct 
 	if (socket < 0)
 		return socket;
 	sw->board = board_new(&sw->board_fd, err);
-	r = sw->board ? eal_parse_cores(options->cores, &cores, err) : -errno;
+	r = sw->board ? eal_parse_cores(options->cores, &cores, err) : -ENOMEM; // err says more.
 	if (r == 0)
 		r = eal_start(&cores, err);
 	if (r == 0)

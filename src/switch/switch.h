@@ -140,8 +140,8 @@ void attach_quarantine(struct switch_state *sw, struct port *port, const char *r
 void attach_check_faults(struct switch_state *sw);
 
 // control.c: ringwayd's requests.
-// Listens on sw->listen_fd, or takes daemon_fd (-1: none) as ringwayd's connection.
-int control_start(struct switch_state *sw, int daemon_fd, struct rwy_err *err);
+// Listens on the inherited socket; a spare takes it as ringwayd's connection. It is the switch's then.
+int control_start(struct switch_state *sw, int inherited_fd, struct rwy_err *err);
 // Listens on fd from now on, and no more on any other. Takes it on success.
 int control_listen(struct switch_state *sw, int fd, struct rwy_err *err);
 void control_stop(struct switch_state *sw);

@@ -323,8 +323,10 @@ static int new_port(
 )
 {
 	struct port *port = make_port(sw, spec);
-	if (!port)
-		return err_set(err, -ENOMEM, "out of memory");
+	if (!port) {
+		(void)err_set(err, -ENOMEM, "out of memory");
+		return -ENOMEM;
+	}
 	int r = portstate_map(saved_fd, &port->saved, err);
 	if (r == 0 && port->mac_key) {
 		r = fdb_pin(sw->fdb, port->mac_key, port);
