@@ -12,6 +12,13 @@ descriptors() {
 		sed -E 's/\[[0-9]+\]//; s/.*\((deleted)\)/\1/' | sort | uniq -c
 }
 
+# without_engine: of the list on stdin, sockets without the connections that the engine keeps to the driver for a minute.
+without_engine() {
+	local kept
+	kept=$(ss -xH state established src "/run/docker/plugins/$driver.sock" | wc -l)
+	awk -v kept="$kept" '$2 == "socket:" { $1 -= kept } { print }'
+}
+
 # mappings PID: shared memory that it has mapped.
 mappings() {
 	awk '$2 ~ /s$/ { print $6 }' "/proc/$1/maps" | sort | uniq -c
@@ -26,7 +33,7 @@ for table in $(sqlite3 "$state_dir/ringway.db" "select name from sqlite_master w
 	echo "$table $(sqlite3 "$state_dir/ringway.db" "select count(*) from \"$table\"")"
 done
 echo '# descriptors of ringwayd'
-descriptors "$ringwayd"
+descriptors "$ringwayd" | without_engine
 echo '# descriptors of the switch'
 descriptors "$switch"
 echo '# shared memory of the switch'
