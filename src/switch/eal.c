@@ -16,6 +16,10 @@
 // Characters that the workers' part of --lcores may take.
 #define LCORES_SIZE (WIRE_WORKERS_MAX * 12 + 8)
 
+// CPUs of the control thread: all, and those without a worker.
+static cpu_set_t all_cpus;
+static cpu_set_t other_cpus;
+
 static int allowed_cpus(cpu_set_t *ret_set, struct rwy_err *err)
 {
 	if (sched_getaffinity(0, sizeof(*ret_set), ret_set))
@@ -187,6 +191,9 @@ int eal_start(const struct eal_cores *cores, struct rwy_err *err)
 	int r = allowed_cpus(&set, err);
 	if (r)
 		return r;
+	all_cpus = other_cpus = set;
+	for (uint32_t i = 0; i < cores->count; i++)
+		CPU_CLR(cores->cpu[i], &other_cpus);
 	format_lcores(&set, cores, lcores, sizeof(lcores));
 	for (size_t i = 0; i < FIXED_ARGS; i++)
 		argv[i] = fixed_args[i];
@@ -200,4 +207,12 @@ int eal_start(const struct eal_cores *cores, struct rwy_err *err)
 			rte_strerror(rte_errno)
 		);
 	return 0;
+}
+
+void eal_keep_off_workers(bool off)
+{
+	bool others = CPU_COUNT(&other_cpus) > 0;
+
+	// Where it is refused (a cpuset that changed) the thread runs where it ran.
+	(void)sched_setaffinity(0, sizeof(all_cpus), off && others ? &other_cpus : &all_cpus);
 }

@@ -5,6 +5,8 @@
 #include "base/err.h"
 #include "wire/wire.h"
 
+#include <stdbool.h>
+
 // The workers' CPUs, one each.
 struct eal_cores {
 	uint32_t count;
@@ -17,5 +19,9 @@ int eal_parse_cores(const char *text, struct eal_cores *ret_cores, struct rwy_er
 
 // Starts the EAL: lcore 0 is the calling thread on any CPU, EAL_WORKER_LCORE + i the worker on cpu[i].
 int eal_start(const struct eal_cores *cores, struct rwy_err *err);
+
+// Whether the calling thread, which is the control thread, keeps off the workers' CPUs, where there are others. While frames move
+// it should: a front end that keeps it busy must not take a worker's time. While none do it may use them.
+void eal_keep_off_workers(bool off);
 
 #define EAL_WORKER_LCORE 1

@@ -4,6 +4,7 @@
 // docs/restart.md says how ringwayd uses this.
 #include "base/log.h"
 #include "switch/chores.h"
+#include "switch/eal.h"
 #include "switch/switch.h"
 #include "switch/trunk.h"
 
@@ -71,6 +72,7 @@ int handover_start(struct switch_state *sw, int listen_fd, struct rwy_err *err)
 	sw->starting = false;
 	if (!was_running)
 		publish_assign_all(sw);
+	eal_keep_off_workers(true);
 	for (struct port *port = sw->ports; port; port = port->next)
 		attach_look(port);
 	return 0;
@@ -86,6 +88,7 @@ void handover_release(struct switch_state *sw)
 	sw->frozen = true;
 	sw->running = false;
 	publish_remove_all(sw);
+	eal_keep_off_workers(false);
 }
 
 void handover_fds(

@@ -162,6 +162,8 @@ static int add_rules(scmp_filter_ctx filter)
 		{SCMP_SYS(fcntl), SCMP_A1(SCMP_CMP_EQ, F_GET_SEALS, 0)},
 		// The watchdog's signal, to threads of this process only.
 		{SCMP_SYS(tgkill), SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)getpid(), 0)},
+		// The control thread's own.
+		{SCMP_SYS(sched_setaffinity), SCMP_A0(SCMP_CMP_EQ, 0, 0)},
 	};
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < sizeof(allowed_calls) / sizeof(allowed_calls[0]); i++)

@@ -76,7 +76,7 @@ class Switch:
     def start(self, program, listener):
         """The socket becomes descriptor 3, as sd_listen_fds(3) has it; the shell knows the pid to be."""
         script = 'exec 3<&"$1"; shift; LISTEN_FDS=1 LISTEN_PID=$$ exec "$@"'
-        arguments = os.environ.get("SWITCH_ARGS", "").split()
+        arguments = ["--cores", str(max(os.sched_getaffinity(0))), *os.environ.get("SWITCH_ARGS", "").split()]
         number = listener.fileno()
         with open(self.log, "ab") as log:
             return subprocess.Popen(
