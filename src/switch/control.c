@@ -288,12 +288,8 @@ static void handle_request(struct switch_state *sw)
 	struct wire_msg *reply = &sw->reply;
 	struct rwy_err err = {0};
 
-	memset(&reply->args, 0, sizeof(reply->args));
-	reply->op = request->op;
+	wire_msg_init(reply, request->op, true);
 	reply->id = request->id;
-	reply->is_reply = true;
-	reply->fd_count = 0;
-	reply->error = (struct rwy_err){0};
 	int r;
 	if (!handlers[request->op] || request->id == 0)
 		r = err_set(&err, -EPROTO, "not a request");

@@ -30,8 +30,23 @@ static const struct field error_fields[] = {
 
 static const struct codec_shape shape_empty = CODEC_SHAPE_EMPTY;
 
-// Which args a message carries by its op, direction and id. NULL: the table has no such message.
-static const struct codec_shape *find_shape(
+size_t codec_args_size(const struct codec_shape *shape)
+{
+	size_t most = 0;
+
+	for (size_t i = 0; i < shape->field_count; i++) {
+		const struct field *field = &shape->fields[i];
+		bool list = field->kind == FIELD_ARRAY;
+		size_t end = field->offset + field->size * (list ? field->max : 1);
+		most = end > most ? end : most;
+		end = list ? field->count_offset + sizeof(uint32_t) : 0;
+		most = end > most ? end : most;
+	}
+	return most;
+}
+
+// A failed reply has no args.
+const struct codec_shape *codec_shape_of(
 	const struct codec *codec,
 	const struct codec_msg *msg,
 	bool from_peer
@@ -122,7 +137,7 @@ int codec_send(
 	struct rwy_err *err
 )
 {
-	const struct codec_shape *shape = find_shape(codec, msg, msg->is_reply || msg->id == 0);
+	const struct codec_shape *shape = codec_shape_of(codec, msg, msg->is_reply || msg->id == 0);
 	if (!shape)
 		return err_set(
 			err, -EINVAL, "there is no message %d with id %" PRIu32, msg->op, msg->id
@@ -199,6 +214,7 @@ static int decode_msg(
 	json_int_t number = json_integer_value(id);
 	if (number < 0 || number > INT32_MAX)
 		return err_set(err, -EPROTO, "id %" JSON_INTEGER_FORMAT " is out of range", number);
+	*msg->error = (struct rwy_err){0};
 	msg->id = (uint32_t)number;
 	msg->is_reply = from_peer && number > 0;
 	int r = decode_op(codec, json_object_get(json, "op"), msg, err);
@@ -206,7 +222,7 @@ static int decode_msg(
 		r = decode_error(error, msg, err);
 	if (r)
 		return r;
-	const struct codec_shape *shape = find_shape(codec, msg, from_peer);
+	const struct codec_shape *shape = codec_shape_of(codec, msg, from_peer);
 	if (!shape)
 		return err_set(
 			err,
@@ -215,6 +231,7 @@ static int decode_msg(
 			codec->ops[msg->op].name,
 			msg->id
 		);
+	memset(msg->args, 0, codec_args_size(shape));
 	if (args)
 		r = fields_decode(args, shape->fields, shape->field_count, msg->args, err);
 	return r ? r : check_fds(codec, msg, shape, err);

@@ -60,6 +60,16 @@ struct codec {
 	  uint32_t *io_high);
 };
 
+// Bytes of an args struct that messages of this shape may use: it is to be zeroed, or copied, so far. Structs of other
+// shapes in the same union may be far larger.
+size_t codec_args_size(const struct codec_shape *shape);
+// The shape of a message by its op, direction and id. NULL: the table has no such message.
+const struct codec_shape *codec_shape_of(
+	const struct codec *codec,
+	const struct codec_msg *msg,
+	bool from_peer
+);
+
 // Sends one message on a SOCK_SEQPACKET socket; descriptors stay the caller's. Returns 0; -EINVAL: the table has no such message;
 // -EPROTO: a wrong number of descriptors; -EMSGSIZE; -ENOMEM; -EPIPE: the peer is gone; or another negative errno, each with
 // *err filled.
@@ -70,8 +80,8 @@ int codec_send(
 	struct rwy_err *err
 );
 
-// Receives one message into *msg: op, id, is_reply and fd_count are set, and what error, args and fds point to is filled (all of it
-// zero before). `from_peer`: it comes from the process, whose messages are replies and events; false: from ringwayd, whose are
+// Receives one message into *msg: op, id, is_reply and fd_count are set, and what error, args (codec_args_size() of it) and fds
+// point to is filled. `from_peer`: it comes from the process, whose messages are replies and events; false: from ringwayd, whose are
 // requests. `flags`: recv(2)'s. Returns 0; -EAGAIN, silently; -EPIPE: the peer closed; -EPROTO: not a message of the table; or
 // another negative errno. Descriptors that came are noted in fd_count also after a failure, and are the caller's to close.
 int codec_recv(

@@ -167,16 +167,10 @@ int uplink_recv(
 	struct rwy_err *err
 )
 {
-	_cleanup_free_ struct uplink_msg *msg = calloc(1, sizeof(*msg));
-	if (!msg)
-		return err_set(err, -ENOMEM, "no memory for a message");
-	struct codec_msg view = view_of(msg);
+	struct codec_msg view = view_of(ret_msg);
 	int r = codec_recv(&uplink_codec, sock, from_uplink, flags, &view, err);
-	if (r)
-		return r;
-	msg->op = (enum uplink_op)view.op;
-	msg->id = view.id;
-	msg->is_reply = view.is_reply;
-	*ret_msg = *msg;
-	return 0;
+	ret_msg->op = (enum uplink_op)view.op;
+	ret_msg->id = view.id;
+	ret_msg->is_reply = view.is_reply;
+	return r;
 }

@@ -8,7 +8,7 @@
 #include "wire/codec.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <string.h>
 
 _Static_assert(WIRE_FDS_MAX <= FDMSG_FDS_MAX, "more descriptors than one message carries");
 _Static_assert(WIRE_KEPT_MAX + 2 <= WIRE_FDS_MAX, "a port has more descriptors than one message");
@@ -309,21 +309,46 @@ int wire_send(int sock, const struct wire_msg *msg, struct rwy_err *err)
 	return codec_send(&wire_codec, sock, &view, err);
 }
 
+// args of a message that is whole.
+static size_t args_size(struct wire_msg *msg, bool from_switch)
+{
+	const struct codec_msg view = view_of(msg);
+	const struct codec_shape *shape = codec_shape_of(&wire_codec, &view, from_switch);
+	return shape ? codec_args_size(shape) : 0;
+}
+
+void wire_msg_init(struct wire_msg *msg, enum wire_op op, bool is_reply)
+{
+	bool is_event = !wire_ops[op].request.allowed;
+
+	msg->op = op;
+	msg->is_reply = is_reply;
+	msg->error = (struct rwy_err){0};
+	msg->fd_count = 0;
+	msg->id = !is_event; // Which tells one from the other below.
+	memset(&msg->args, 0, args_size(msg, is_reply || is_event));
+	msg->id = 0;
+}
+
+void wire_msg_move(struct wire_msg *to, struct wire_msg *from)
+{
+	memcpy(to, from, offsetof(struct wire_msg, args));
+	memcpy(&to->args, &from->args, args_size(from, from->is_reply || from->id == 0));
+	memcpy(to->fds, from->fds, sizeof(from->fds[0]) * from->fd_count);
+	to->fd_count = from->fd_count;
+	from->fd_count = 0;
+}
+
 int wire_recv(int sock, bool from_switch, int flags, struct wire_msg *ret_msg, struct rwy_err *err)
 {
-	_cleanup_free_ struct wire_msg *msg = calloc(1, sizeof(*msg));
-	if (!msg)
-		return err_set(err, -ENOMEM, "no memory for a message");
-	struct codec_msg view = view_of(msg);
+	ret_msg->fd_count = 0;
+	struct codec_msg view = view_of(ret_msg);
 	int r = codec_recv(&wire_codec, sock, from_switch, flags, &view, err);
-	msg->op = (enum wire_op)view.op;
-	msg->id = view.id;
-	msg->is_reply = view.is_reply;
-	msg->fd_count = view.fd_count;
-	if (r) {
-		wire_msg_close_fds(msg);
-		return r;
-	}
-	*ret_msg = *msg;
-	return 0;
+	ret_msg->op = (enum wire_op)view.op;
+	ret_msg->id = view.id;
+	ret_msg->is_reply = view.is_reply;
+	ret_msg->fd_count = view.fd_count;
+	if (r)
+		wire_msg_close_fds(ret_msg);
+	return r;
 }

@@ -313,7 +313,15 @@ struct wire_msg {
 // Sends msg, blocking; its descriptors stay the caller's. 0 or a negative errno (-EPIPE: the peer is gone).
 int wire_send(int sock, const struct wire_msg *msg, struct rwy_err *err);
 
-// Receives one message. 0: *ret_msg is filled and its descriptors are the caller's. -EAGAIN: none
+// Makes msg an empty request, or reply, or event (which have no request) of this op: zero, without descriptors. What args of other ops
+// need beyond that is not touched, which for most is the larger part by far.
+void wire_msg_init(struct wire_msg *msg, enum wire_op op, bool is_reply);
+
+// Moves a message with its descriptors, which `from` has no more.
+void wire_msg_move(struct wire_msg *to, struct wire_msg *from);
+
+// Receives one message. 0: *ret_msg is filled, as far as its op needs, and its descriptors are the caller's; it is
+// void otherwise. -EAGAIN: none
 // there (with MSG_DONTWAIT in flags). -EPIPE: the peer is gone. -EPROTO: not a message of the table, wrong type,
 // unknown field or a wrong number of descriptors (all closed); err says what. `from_switch` says who
 // sent it, which decides whether an id makes it a reply.

@@ -71,8 +71,7 @@ int link_wait(struct link *link, int timeout_ms, struct rwy_err *err)
 
 struct wire_msg *link_msg(struct link *link, enum wire_op op)
 {
-	memset(&link->request, 0, sizeof(link->request));
-	link->request.op = op;
+	wire_msg_init(&link->request, op, false);
 	return &link->request;
 }
 
@@ -165,8 +164,7 @@ static int await_reply(struct peer *peer, uint32_t id, struct wire_msg *ret_repl
 		if (r)
 			return r;
 		if (link->incoming.is_reply && link->incoming.id == id) {
-			*ret_reply = link->incoming;
-			link->incoming.fd_count = 0; // They moved.
+			wire_msg_move(ret_reply, &link->incoming);
 			return 0;
 		}
 		link_dispatch(peer, &link->incoming);
