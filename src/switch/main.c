@@ -5,6 +5,7 @@
 #include "switch/board.h"
 #include "switch/chores.h"
 #include "switch/eal.h"
+#include "switch/memhold.h"
 #include "switch/poll.h"
 #include "switch/sandbox.h"
 #include "switch/switch.h"
@@ -289,6 +290,9 @@ static int lock_in(struct switch_state *sw, const struct options *options, struc
 		return r;
 	// jansson reads /dev/urandom for its hash tables at first use, which the filter forbids.
 	json_object_seed(0);
+	struct rwy_err why = {0};
+	if (memhold_start(&why))
+		log_warn("%s: another switch takes over later than it could", why.msg);
 	return options->no_sandbox ? 0 : sandbox_lock(err);
 }
 
