@@ -478,7 +478,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_round_trip_error, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_round_trip_largest_stats, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_round_trip_largest_state, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_init_clears_what_the_op_needs, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			test_init_clears_what_the_op_needs, setup, teardown
+		),
 		cmocka_unit_test_setup_teardown(test_refuses_malformed, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_bad_replies, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_refuses_wrong_fds, setup, teardown),
