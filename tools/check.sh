@@ -163,14 +163,14 @@ stage_tidy-tests() {
 	python3 tools/check-tidy.py build-clang "$jobs" tests
 }
 
-# run_meson_tests DIR [ARGUMENT...]: counts each test of the suite, or of those that are named.
+# run_meson_tests DIR [ARGUMENT...]: counts each test of the suite, or of those that are named. Two for each CPU: many wait.
 run_meson_tests() {
 	local dir=$1 status=0 result name
 	shift
 	[ -f "$dir/build.ninja" ] || setup_build "$dir" gcc || return 1
 	ASAN_OPTIONS=abort_on_error=1:detect_leaks=1 \
 		UBSAN_OPTIONS=halt_on_error=1:abort_on_error=1:print_stacktrace=1 \
-		meson test -C "$dir" --print-errorlogs --num-processes "$jobs" "$@" || status=1
+		meson test -C "$dir" --print-errorlogs --num-processes $((2 * jobs)) "$@" || status=1
 	while IFS=$'\t' read -r result name; do
 		case $result in
 		OK | EXPECTEDFAIL) note_result pass "$name" ;;

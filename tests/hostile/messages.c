@@ -108,9 +108,10 @@ static int play_replies_unread(struct play *play)
 static int judge_replies(struct play *play)
 {
 	union message_body body;
+	uint64_t sent = play_count(play, 1000000, 1000000);
 	int r = 0;
 
-	for (int i = 0; i < 100 && !r; i++)
+	for (uint64_t i = 0; i < 100 && i < sent && !r; i++)
 		r = front_reply(play->front, MESSAGE_GET_FEATURES, &body);
 	return r;
 }

@@ -82,7 +82,7 @@ published() {
 
 # udp_answers ADDRESS NUMBER [COMMAND]: the container's port of that number does.
 udp_answers() {
-	[ "$(echo x | ${3:-} timeout 5 socat -t 2 - "UDP4:$1:1900$2")" = "port 900$2" ]
+	[ "$(echo x | ${3:-} timeout 5 socat -t 0.3 - "UDP4:$1:1900$2")" = "port 900$2" ]
 }
 
 # says_ready FILE
@@ -188,8 +188,17 @@ listens() {
 	run ! outside_get "http://$(address a fast)/"
 }
 
+# none_succeeds PID..: they end, and each fails.
+none_succeeds() {
+	local pid bad=0
+	for pid; do
+		! wait "$pid" || bad=1
+	done
+	return $bad
+}
+
 @test "an internal network: its containers talk, with no way out or in" {
-	local other
+	local other reached=()
 	web a --network "$id-in" --cap-add NET_ADMIN -p 18086:80
 	web b --network "$id-in"
 	poll fetch a "http://$id-b/"
@@ -203,9 +212,12 @@ listens() {
 	# Not even with a route that it makes itself, to whoever is beyond the host, nor to the host's other addresses.
 	in_container a ip route add default via 10.223.0.1
 	in_container a ip -6 route add default via fd00:223::1
+	# All at once: each one waits for an answer that does not come.
 	for other in 198.18.0.1 10.221.0.1 2001:db8:18::1 2001:db8:18::2 fd00:221::1; do
-		run ! in_container a ping -c 1 -W 1 $other
+		in_container a ping -c 1 -W 1 $other &
+		reached+=($!)
 	done
+	none_succeeds "${reached[@]}"
 	run ! in_container a ping -c 2 -W 1 198.18.0.2
 	run ! in_container a curl -sS --max-time 2 "http://198.18.0.2/"
 	web c --network "$id-fast"
@@ -215,10 +227,14 @@ listens() {
 	run ! outside_get "http://$(address a in)/"
 	web d --network "$id-fast" -p 18088:80
 	poll outside_get http://198.18.0.1:18088/
+	reached=()
 	for other in 198.18.0.1 10.223.0.1 '[2001:db8:18::1]' '[fd00:223::1]'; do
-		run ! in_container a curl -sS --max-time 2 "http://$other:18086/"
-		run ! in_container a curl -sS --max-time 2 "http://$other:18088/"
+		in_container a curl -sS --max-time 2 "http://$other:18086/" &
+		reached+=($!)
+		in_container a curl -sS --max-time 2 "http://$other:18088/" &
+		reached+=($!)
 	done
+	none_succeeds "${reached[@]}"
 	docker inspect "$id-a" | jq -e '.[0].HostConfig.PortBindings["80/tcp"][0].HostPort == "18086"'
 	[ "$(published a in length)" = 0 ]
 }

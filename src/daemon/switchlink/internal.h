@@ -18,7 +18,7 @@
 #define LINK_BACKOFF_LAST_MS 5000
 // A switch that lives shorter makes the next one wait; one that somebody killed, much shorter.
 #define LINK_QUICK_MS 1000
-#define LINK_QUICK_KILLED_MS 250
+#define LINK_QUICK_KILLED_MS 50
 #define LINK_SPARE_MS 20000 // How long a handover waits for its new switch.
 // Requests without an answer at a time: their answers fit into a socket's buffer, so that a switch never waits for us to read
 // while we wait for it to read.
@@ -57,6 +57,7 @@ struct peer {
 	bool prepared;	   // Has been told everything.
 	bool hung;	   // Ended by us, because it showed no sign of life.
 	uint64_t since_ms; // It was started, or found.
+	bool ran;	   // It was told to begin, and did.
 	// Heartbeat: whether the last beat's ping came back with progress, and how many did not.
 	bool alive;
 	uint64_t turns;

@@ -55,7 +55,7 @@ int supervise_run(struct link *link, struct peer *peer, struct rwy_err *err)
 	r = link_ask(link, peer, msg, err);
 	if (r)
 		return r;
-	peer->started = true;
+	peer->started = peer->ran = true;
 	peer->since_ms = link_now_ms();
 	link->found = listens;
 	return 0;
@@ -109,7 +109,7 @@ static void join(struct link *link)
 		supervise_hung_up(peer);
 		return;
 	}
-	peer->started = true;
+	peer->started = peer->ran = true;
 	binary_of_process(link, peer->pid);
 	is_ready(link, true);
 }
@@ -158,7 +158,7 @@ static void active_ended(struct link *link)
 	struct peer *peer = link->active;
 	struct link_end end;
 	bool killed = false;
-	bool ran = peer->started;
+	bool ran = peer->ran; // Its connection may have ended before it.
 	peer_drain(peer);
 	blame_end(peer, &end, &killed);
 	log_warn("%s", end.text);
