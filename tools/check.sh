@@ -223,7 +223,7 @@ stage_fuzz() {
 	configure_build build-fuzz clang -Dfuzz=true -Db_sanitize=address,undefined -Db_lundef=false &&
 		ninja --quiet -C build-fuzz fuzz || return 1
 	: >"$logs/fuzz.results"
-	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-8}" "$logs/fuzz.results"
+	tests/fuzz/run.sh build-fuzz "${FUZZ_SECONDS:-5}" "$logs/fuzz.results"
 	local status=$?
 	while IFS=$'\t' read -r result name reason; do
 		note_result "$result" "fuzz $name" "$reason"

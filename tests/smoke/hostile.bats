@@ -71,8 +71,8 @@ play_all() {
 	ringway port rm "$id-b"
 }
 
-@test "all hostile cases against ports, while two containers exchange frames" {
-	local all half problems name result
+@test "hostile cases against ports, while two containers exchange frames" {
+	local all list=() i half problems name result
 	run_exchange a fast $mac_a both -- --peer $mac_b --frames 100000000 --rate 10000 --window 200 --idle 60
 	run_exchange b fast $mac_b both -- --peer $mac_a --frames 100000000 --rate 10000 --window 200 --idle 60
 	poll exchange_on fast 2
@@ -82,9 +82,15 @@ play_all() {
 	mapfile -t all < <(cases '')
 	sure=$(cases quarantined | tr '\n' ' ')
 	[ ${#all[@]} -ge 200 ]
-	half=$((${#all[@]} / 2))
-	play_all "$id-h1" $mac_hostile "${all[@]:0:half}" >"$work/problems" &
-	play_all "$id-h2" 02:00:00:00:66:02 "${all[@]:half}" >"$work/problems2"
+	# tests/hostile/run.py plays all of them against the switch; with ringwayd before it every third, unless SMOKE_FULL is set.
+	local every=3
+	[ -z "${SMOKE_FULL:-}" ] || every=1
+	for ((i = 0; i < ${#all[@]}; i += every)); do
+		list+=("${all[i]}")
+	done
+	half=$((${#list[@]} / 2))
+	play_all "$id-h1" $mac_hostile "${list[@]:0:half}" >"$work/problems" &
+	play_all "$id-h2" 02:00:00:00:66:02 "${list[@]:half}" >"$work/problems2"
 	wait $!
 	problems=$(cat "$work/problems" "$work/problems2")
 	[ -z "$problems" ] || {
