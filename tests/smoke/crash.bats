@@ -68,16 +68,18 @@ has_ended() {
 }
 
 @test "ringwayd killed while a container ends: the next one forgets its port" {
+	local removal
 	run_exchange a fast $mac_a listen -- --idle 600
 	poll has_ports fast 1
 	kill -9 "$(ringwayd_pid)"
 	poll is_gone "$(ringwayd_pid)"
 	# Docker asks a driver that is away again and again for most of a minute, which SMOKE_FULL waits for.
 	docker rm -f "$id-a" >/dev/null 3>&- &
+	removal=$!
 	poll has_ended "$id-a"
-	[ -z "${SMOKE_FULL:-}" ] || wait $!
+	[ -z "${SMOKE_FULL:-}" ] || wait $removal
 	ringwayd_start
-	wait $!
+	wait $removal
 	poll has_ports fast 0
 	poll no_places
 }
