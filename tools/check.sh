@@ -259,7 +259,7 @@ stage_smoke() {
 	fi
 	setup_build build gcc || return 1
 	local status=0
-	timeout --kill-after=30 "${SMOKE_SECONDS:-900}" \
+	timeout --kill-after=30 "${SMOKE_SECONDS:-1100}" \
 		bats --timing --formatter tap tests/smoke </dev/null || status=$?
 	[ "$status" != 124 ] || note_result fail smoke 'took too long and was ended'
 	note_tap smoke

@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 . "$BATS_TEST_DIRNAME/common.bash"
 
 cycles=${SMOKE_CYCLES:-12}
-restarts=${SMOKE_RESTARTS:-2}
+restarts=${SMOKE_RESTARTS:-1}
 
 setup_file() {
 	smoke_start

@@ -49,7 +49,7 @@ play() {
 }
 
 @test "the container's shim, runc or first process is killed during its start" {
-	play runtime 12
+	play runtime 9
 	jq -e '.hits.shim > 0 and .hits.runc > 0 and .hits.init > 0' <<<"${lines[-1]}"
 }
 

@@ -219,19 +219,19 @@ none_succeeds() {
 	done
 	none_succeeds "${reached[@]}"
 	run ! in_container a ping -c 2 -W 1 198.18.0.2
-	run ! in_container a curl -sS --max-time 2 "http://198.18.0.2/"
+	run ! in_container a curl -sS --max-time 1 "http://198.18.0.2/"
 	web c --network "$id-fast"
 	poll get "http://$(address c fast)/"
-	run ! in_container a curl -sS --max-time 2 "http://$(address c fast)/"
-	run ! in_container c curl -sS --max-time 2 "http://$(address a in)/"
+	run ! in_container a curl -sS --max-time 1 "http://$(address c fast)/"
+	run ! in_container c curl -sS --max-time 1 "http://$(address a in)/"
 	run ! outside_get "http://$(address a in)/"
 	web d --network "$id-fast" -p 18088:80
 	poll outside_get http://198.18.0.1:18088/
 	reached=()
 	for other in 198.18.0.1 10.223.0.1 '[2001:db8:18::1]' '[fd00:223::1]'; do
-		in_container a curl -sS --max-time 2 "http://$other:18086/" &
+		in_container a curl -sS --max-time 1 "http://$other:18086/" &
 		reached+=($!)
-		in_container a curl -sS --max-time 2 "http://$other:18088/" &
+		in_container a curl -sS --max-time 1 "http://$other:18088/" &
 		reached+=($!)
 	done
 	none_succeeds "${reached[@]}"
@@ -245,7 +245,7 @@ none_succeeds() {
 	poll outside_get http://198.18.0.1:18087/
 	poll get "http://$(address b other)/"
 	run ! in_container b curl -sS --max-time 2 "http://$(address a fast)/"
-	run ! in_container a curl -sS --max-time 2 "http://$(address b other)/"
+	run ! in_container a curl -sS --max-time 1 "http://$(address b other)/"
 	run ! in_container b ping -c 1 -W 1 "$(address a fast)"
 	run ! in_container b curl -sS --max-time 2 "http://$id-a/"
 	# Not by the host as the next hop either.

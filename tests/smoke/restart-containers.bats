@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The switch is killed and handed over while containers with unmodified DPDK applications exchange frames: their
-# connections stay, none of them has to know. SMOKE_KILLS: how often each (6).
+# connections stay, none of them has to know. SMOKE_KILLS: how often each (4).
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
 
-times=${SMOKE_KILLS:-6}
+times=${SMOKE_KILLS:-4}
 burst=32
 mac_a=02:00:00:00:0a:01
 mac_b=02:00:00:00:0a:02

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The switch ends, hangs, faults and is handed over while front ends of the tests' own exchange numbered frames, and ordinary
 # interfaces and an uplink are in use: connections stay, every frame is accounted for. Without an engine; containers are
-# restart-containers.bats' part. SMOKE_KILLS: how often each (6).
+# restart-containers.bats' part. SMOKE_KILLS: how often each (4).
 bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
 
-times=${SMOKE_KILLS:-6}
+times=${SMOKE_KILLS:-4}
 many=100
 
 setup_file() {
