@@ -46,6 +46,14 @@ locked_in() {
 	done
 }
 
+# only_holds_memory PID: the one process beside the switch, which has a pipe and its memory and nothing else.
+only_holds_memory() {
+	[ -n "$1" ] && [ "$(wc -w <<<"$1")" = 1 ]
+	[ "$(find "/proc/$1/fd/" -type l | wc -l)" = 1 ]
+	[ "$(awk '/^Seccomp:/ { print $2 }' "/proc/$1/status")" = 2 ]
+	[ "$(awk '/^CapEff:|^CapBnd:/ { print $2 }' "/proc/$1/status" | sort -u)" = 0000000000000000 ]
+}
+
 @test "no thread of a switch has a capability, a way to one, or a call that is not filtered" {
 	local pid task set
 	poll locked_in
@@ -80,7 +88,7 @@ locked_in() {
 		[ "$(awk '/lo:/ { print $2 + $10 }' "/proc/$pid/net/dev")" = 0 ]
 		# Nothing that it was handed leads to a directory; no keeper is left.
 		[ -z "$(find "/proc/$pid/fd/" -type l -xtype d)" ]
-		[ -z "$(pgrep -P "$pid")" ]
+		only_holds_memory "$(pgrep -P "$pid")"
 		# Not for other processes of its user.
 		[ "$(stat -c %u "/proc/$pid/mem")" = 0 ]
 	done
@@ -174,7 +182,7 @@ dies_of() {
 		[ "$(readlink "/proc/$pid/ns/$kind")" != "$(readlink "/proc/self/ns/$kind")" ]
 	done
 	[ -z "$(ls -A "/proc/$pid/root/")" ]
-	[ -z "$(pgrep -P "$pid")" ]
+	only_holds_memory "$(pgrep -P "$pid")"
 }
 
 # uplink_of DEVICE: a network with an uplink on one end of a veth pair.
