@@ -126,7 +126,7 @@ static void note_learned(void *arg, struct port *port, const uint8_t mac[MAC_SIZ
 	struct port_state *saved = port->saved;
 
 	// Those of before are overwritten where they are: each is a whole address at any time, and the count comes last.
-	if (port->noted < PORT_STATE_LEARNED_MAX)
+	if (port->noted < FDB_LEARNED_PER_PORT)
 		memcpy(saved->learned[port->noted++], mac, MAC_SIZE);
 }
 

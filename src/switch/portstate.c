@@ -35,7 +35,7 @@ static int check_content(struct port_state *state, struct rwy_err *err)
 		);
 	state->form = PORT_STATE_FORM;
 	state->reason[sizeof(state->reason) - 1] = '\0';
-	if (state->learned_count > PORT_STATE_LEARNED_MAX)
+	if (state->learned_count > FDB_LEARNED_PER_PORT)
 		state->learned_count = 0;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "switch/fdb.h"
 #include "switch/port.h"
 #include "vhost/state.h"
 
@@ -15,8 +16,6 @@
 #define PORT_STATE_REVISION 2u
 #define PORT_STATE_FORM ((uint32_t)VHOST_STATE_FORM << 16 | PORT_STATE_REVISION << 8 | DROP_COUNT)
 
-#define PORT_STATE_LEARNED_MAX 1024
-
 struct port_state {
 	uint32_t form;	// PORT_STATE_FORM; 0: nothing was written yet.
 	uint32_t owner; // handover.c: which switch started with the port last.
@@ -24,7 +23,7 @@ struct port_state {
 	char reason[160];	// Why, ended by NUL.
 	uint32_t learned_count; // Stored with release, after the addresses.
 	struct port_counters counters[WIRE_WORKERS_MAX]; // By worker.
-	uint8_t learned[PORT_STATE_LEARNED_MAX][MAC_SIZE];
+	uint8_t learned[FDB_LEARNED_PER_PORT][MAC_SIZE];
 	struct vhost_state vhost;
 };
 
