@@ -298,6 +298,14 @@ counts_itself() {
 	esac
 }
 
+# show_failure: of the log of a stage that failed, the tests that failed with what they said, or else how it ended.
+show_failure() {
+	{
+		awk '/^not ok /{on = 1} /^ok /{on = 0} on' "$log" | grep . | cut -c 1-300 | head -n 80 || tail -n 60 "$log"
+	} | sed 's/^/    /'
+	printf '    (all of it: %s)\n' "$log"
+}
+
 run_stage() {
 	local name=$1 start=$SECONDS before=$failed counted=$((passed + failed + ${#skips[@]})) status=0
 	log=$logs/$name.log
@@ -320,10 +328,7 @@ run_stage() {
 		note_result fail "$name"
 	fi
 	printf '%-12s %-8s %4d s\n' "$name" "$word" $((SECONDS - start))
-	[ "$word" != FAILED ] || {
-		tail -n 60 "$log" | sed 's/^/    /'
-		printf '    (all of it: %s)\n' "$log"
-	}
+	[ "$word" != FAILED ] || show_failure
 }
 
 [ $# -gt 0 ] || set -- "${stages[@]}"
