@@ -429,8 +429,6 @@ static void on_ready(void *arg, bool found)
 		log_err(&err, "cannot bring the switch in line");
 	trunk_mend(d);
 	station_sync(d);
-	if (link_request(d->link, link_msg(d->link, WIRE_START), &err))
-		log_err(&err, "cannot start the switch");
 	ether_resume(d);
 	ensure_own(d);
 	accept_enable(d, true);
