@@ -22,13 +22,35 @@
 #define PATH_TEXT_SIZE 256
 #define QUEUES_MAX 16
 #define AUX_TEXT_SIZE 256
-#define IFNAME_SIZE 16	// The kernel's IFNAMSIZ.
-#define PUBLISH_MAX 256 // Published ports of one port.
+#define IFNAME_SIZE 16	  // The kernel's IFNAMSIZ.
+#define PUBLISH_MAX 256	  // Published ports of one port.
+#define FUNCTION_SIZE 13  // A PCI function's address, "0000:03:10.2".
+#define FUNCTIONS_MAX 256 // Of one network.
 
 struct daemon;
 
 void service_lock(struct daemon *daemon);
 void service_unlock(struct daemon *daemon);
+
+// Functions of a NIC that ports of a network get. A network of the driver "switch" may have some too: where its uplink is the
+// same NIC, all its ports are of one segment.
+struct network_functions {
+	char parent
+		[PATH_TEXT_SIZE]; // As it was asked for: an interface or a PCI address. Empty: it has none.
+	char pf[FUNCTION_SIZE]; // What that was when the network was made.
+	uint16_t vfs;		// How many; at least 1.
+	bool noiommu;		// Allowed, where the host runs VFIO's no-IOMMU mode.
+	// What the parent's driver holds them to. Negative: left as they are.
+	int8_t trust, spoof_check;  // 0, 1
+	int8_t link_state;	    // enum function_link_state
+	int32_t rate_min, rate_max; // Mbit/s; 0: none.
+};
+
+// As asked for, when nothing is.
+#define NETWORK_FUNCTIONS_NONE                                                                   \
+	{                                                                                        \
+		.trust = -1, .spoof_check = -1, .link_state = -1, .rate_min = -1, .rate_max = -1 \
+	}
 
 struct network_spec {
 	char name[NAME_SIZE]; // Empty only from Docker: a provisional name is made of the id.
@@ -46,6 +68,9 @@ struct network_spec {
 	char uplink[PATH_TEXT_SIZE]; // A device: the network gets a port NETWORK.uplink on it.
 	bool docker;		     // A Docker network is wanted.
 	char docker_id[DOCKER_ID_SIZE];
+	char driver
+		[16]; // "switch", which it is when empty; "sriov": the functions of a NIC and nothing else.
+	struct network_functions functions;
 };
 
 struct network_info {
@@ -59,7 +84,7 @@ struct network_info {
 struct port_spec {
 	char name[NAME_SIZE];
 	char network[NAME_SIZE];
-	char attach[16];	 // "vhost", "kernel" or "ether"
+	char attach[16];	 // "vhost", "kernel", "ether", "vf" or "vf-kernel"
 	uint8_t mac[MAC_SIZE];	 // Zero: one is made.
 	char ip[ADDR_TEXT_SIZE]; // "10.0.0.2/24" or empty.
 	uint16_t queues;	 // 0: 1.
@@ -82,6 +107,13 @@ struct port_spec {
 	char endpoint_id[DOCKER_ID_SIZE];
 	char key[KEY_SIZE]; // The container's place, or empty.
 	uint16_t index;	    // Which of its ports.
+	// vf, vf-kernel: the function that is wanted, or empty for any; the one it has, of a port that is made.
+	char function[FUNCTION_SIZE];
+	uint16_t
+		vfs; // That many ports are made: the others are called NAME.1 and so on, have no address and go with it. 0: 1.
+	uint32_t owner_uid; // vf: whose the device node is to be.
+	uint64_t
+		cpus; // vf: CPUs 0 to 63 that the user runs on, which choose among NUMA nodes; 0: any.
 };
 
 struct port_info {
@@ -257,6 +289,56 @@ int service_make_mac(
 const char *service_run_dir(const struct daemon *d);
 const char *service_state_dir(const struct daemon *d);
 const char *service_preload_path(const struct daemon *d); // Host path of the preload library.
+
+enum function_state {
+	FUNCTION_FREE,	    // As the host had it.
+	FUNCTION_TAKING,    // On its way to a port.
+	FUNCTION_TAKEN,	    // A port's.
+	FUNCTION_RETURNING, // It is being reset and given back to the host.
+	FUNCTION_STATE_COUNT
+};
+
+// "free", ..
+const char *function_state_text(enum function_state state);
+
+// A function of a network.
+struct service_function {
+	char address[FUNCTION_SIZE], pf[FUNCTION_SIZE];
+	uint16_t number; // Which of the PF's.
+	char network[NAME_SIZE];
+	enum function_state state;
+	char port[NAME_SIZE]; // That has it, or gets it. Empty: none.
+	char key[KEY_SIZE];   // Of the container's place that it is kept for. Empty: none.
+	char reason[160];     // Why it does not get on (returning), or empty.
+	// From the host, now; empty, -1 and zero where that does not say.
+	bool there;
+	char driver[32], interface[IFNAME_SIZE], rdma[64], vfio[64], link[8];
+	int iommu_group, numa_node;
+	bool noiommu;
+	uint8_t mac[MAC_SIZE];
+	uint16_t vlan;
+};
+
+typedef void function_visit(void *arg, const struct service_function *function);
+// All functions of a network, or of all (NULL), in order of network and number.
+void service_each_function(struct daemon *d, const char *network, function_visit *visit, void *arg);
+
+// Keeps `count` free functions of a network for a place: who makes a port of that key gets these. cpus as in port_spec. What
+// is kept already for the key counts. dry: only says which they would be, and key may be empty. -EBUSY: too few are free, and the
+// message names who has them; -ENOTSUP, -EXDEV: they cannot be given to a process by VFIO (for `vf`).
+int service_functions_keep(
+	struct daemon *d,
+	const char *network,
+	const char *key,
+	uint16_t count,
+	const char *attach,
+	uint64_t cpus,
+	bool dry,
+	struct service_function *ret_list, // Room for `count`.
+	struct rwy_err *err
+);
+// Nothing is kept for the key any more.
+void service_functions_let_go(struct daemon *d, const char *key);
 
 // The switch that runs, and what stands behind it.
 struct service_switch_info {
