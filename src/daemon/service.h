@@ -323,18 +323,25 @@ typedef void function_visit(void *arg, const struct service_function *function);
 // All functions of a network, or of all (NULL), in order of network and number.
 void service_each_function(struct daemon *d, const char *network, function_visit *visit, void *arg);
 
-// Keeps `count` free functions of a network for a place: who makes a port of that key gets these. cpus as in port_spec. What
-// is kept already for the key counts. dry: only says which they would be, and key may be empty. -EBUSY: too few are free, and the
-// message names who has them; -ENOTSUP, -EXDEV: they cannot be given to a process by VFIO (for `vf`).
+// Functions that a place wants of a network.
+struct function_wish {
+	const char *network;
+	const char *key;      // The place's; may be empty when `dry`.
+	const char *attach;   // "vf" or "vf-kernel"
+	const char *function; // The address that the first one has to have; empty: any.
+	uint16_t count;
+	uint64_t cpus; // As in port_spec.
+	bool dry;      // Nothing is kept: it is only said which they would be.
+};
+
+// Keeps free functions of a network for a place: who makes a port of that key gets these. What is kept already for the key
+// counts. The `vfio` of each is its node as it will be, where it is not there yet. -EBUSY: too few are free, and the message
+// names who has them; -ENOTSUP, -EXDEV: they cannot be given to a process by VFIO (for `vf`); -ENOENT: the network has no such
+// function. Errors are whole.
 int service_functions_keep(
 	struct daemon *d,
-	const char *network,
-	const char *key,
-	uint16_t count,
-	const char *attach,
-	uint64_t cpus,
-	bool dry,
-	struct service_function *ret_list, // Room for `count`.
+	const struct function_wish *wish,
+	struct service_function *ret_list, // Room for wish->count.
 	struct rwy_err *err
 );
 // Nothing is kept for the key any more.
