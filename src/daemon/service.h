@@ -133,6 +133,11 @@ struct port_info {
 	bool sandbox_seen;	    // Its namespace has been seen to exist.
 	int64_t created;	    // Seconds since the epoch.
 	int64_t created_ms;	    // CLOCK_MONOTONIC, 0 when loaded from the store.
+	// vf, vf-kernel: the port of `vfs` that this one was made with, and goes with; the node that gives its function to a
+	// process; the function's RDMA device. Empty: none.
+	char with[NAME_SIZE];
+	char vfio[64];
+	char rdma[64];
 };
 
 struct container_info {

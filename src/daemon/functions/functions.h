@@ -106,7 +106,8 @@ int functions_check_free(
 // What the parent's driver holds a virtual function to. What is negative, or zero in the MAC, is left as it is.
 struct function_attributes {
 	uint8_t mac[MAC_SIZE];
-	int vlan;		    // 0: none; 1 .. 4094.
+	bool mac_none; // Set: the MAC is taken away, as zero is what it was before. Get: it is zero.
+	int vlan;      // 0: none; 1 .. 4094.
 	int spoof_check;	    // 0, 1
 	int trust;		    // 0, 1
 	int link_state;		    // enum function_link_state
