@@ -152,6 +152,12 @@ class Instance:
         self.process = subprocess.Popen(
             limit + (["sh", "-c", 'kill -STOP $$; exec "$@"', "sh"] if stopped else []) + self.command(), env={**os.environ, **self.environment}, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True, **options)
         log.close()
+        if stopped and not poll(self.is_stopped):  # A SIGCONT before the SIGSTOP would be for nothing.
+            raise Failure("ringwayd's shell does not stop")
+
+    def is_stopped(self):
+        with open(f"/proc/{self.process.pid}/stat", encoding="utf-8") as stat:
+            return stat.read().rpartition(")")[2].split()[0] == "T"
 
     def start(self, **options):
         self.spawn(**options)
