@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 
 stages=(
 	format spdx layers prefix spelling shell python man
-	build-gcc headers units baseline unit build-clang tidy build-asan unit-asan hostile arm64 fuzz smoke vm
+	build-gcc headers units baseline unit build-clang build-asan unit-asan hostile arm64 fuzz smoke vm tidy
 )
 logs=build-check
 jobs=$(nproc)
@@ -20,6 +20,8 @@ passed=0
 failed=0
 skips=()
 failures=()
+tidy_pid='' # Of the one that goes on beside other stages.
+trap '[ -z "$tidy_pid" ] || kill "$tidy_pid"' EXIT
 # Set by a stage for its last result: why it did not run, or what it found.
 skip_reason=''
 
@@ -154,8 +156,22 @@ stage_build-asan() {
 	setup_build build-asan gcc -Db_sanitize=address,undefined -Dwerror=false
 }
 
+# It takes minutes, and the smoke tests wait a lot: it begins as soon as there is what it reads and goes on beside the other
+# stages, behind them in priority, also where the kernel groups processes by session (sched_autogroup).
+begin_tidy() {
+	# shellcheck disable=SC2016 # the inner shell's words
+	setsid nice -n 19 bash -c 'echo 19 2>/dev/null >/proc/self/autogroup
+		exec python3 tools/check-tidy.py build-clang "$1" src bench' tidy "$jobs" >"$logs/tidy.out" 2>&1 </dev/null &
+	tidy_pid=$!
+}
+
 stage_tidy() {
-	python3 tools/check-tidy.py build-clang "$jobs" src bench
+	local status=0
+	[ -n "$tidy_pid" ] || begin_tidy
+	wait "$tidy_pid" || status=$?
+	tidy_pid=''
+	cat "$logs/tidy.out"
+	return "$status"
 }
 
 # Not among those that run by themselves, for the time that it takes: tools/check.sh build-clang tidy-tests.
@@ -341,6 +357,7 @@ for stage in "$@"; do
 done
 for stage in "$@"; do
 	run_stage "$stage"
+	[[ $stage != build-clang || " $* " != *' tidy '* ]] || begin_tidy
 done
 [ ${#skips[@]} = 0 ] || printf 'skipped: %s\n' "${skips[@]}"
 [ ${#failures[@]} = 0 ] || printf 'failed: %s\n' "${failures[@]}"
