@@ -138,7 +138,7 @@ static int make_places(struct daemon *d, struct rwy_err *err)
 static int load(struct daemon *d, struct rwy_err *err)
 {
 	static const struct store_visit visit = {
-		load_network, load_port, load_container, load_published};
+		load_network, load_port, load_container, load_published, NULL, NULL};
 	int r = store_load(d->store, &visit, d, err);
 	if (!r)
 		r = settle_rows(d, err);

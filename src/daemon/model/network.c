@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a network must be like. No state; any thread.
 #include "daemon/model/cidr.h"
+#include "daemon/model/functions.h"
 #include "daemon/model/spec.h"
 
 #include <errno.h>
@@ -212,7 +213,9 @@ static int check_values(struct network_spec *spec, struct rwy_err *err)
 		r = check_mtu(spec, err);
 	if (!r)
 		r = model_check_vlan(spec->vlan, err);
-	if (!r && spec->vlan && !spec->uplink[0]) {
+	if (!r)
+		r = model_check_functions(spec, err);
+	if (!r && spec->vlan && !spec->uplink[0] && !spec->functions.parent[0]) {
 		err_set(err, -EINVAL, "VLAN %u needs an uplink to be on", spec->vlan);
 		return err_hint(err, "give the uplink's device too");
 	}

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a port must be like. No state; any thread.
 #include "daemon/model/cidr.h"
+#include "daemon/model/functions.h"
 #include "daemon/model/spec.h"
 
 #include <errno.h>
@@ -145,25 +146,40 @@ int model_check_vlan(uint16_t vlan, struct rwy_err *err)
 enum attach {
 	ATTACH_VHOST = 1,
 	ATTACH_KERNEL = 2,
-	ATTACH_ETHER = 4
+	ATTACH_ETHER = 4,
+	ATTACH_VF = 8,
+	ATTACH_VF_KERNEL = 16
 };
+
+#define ATTACH_SWITCHED (ATTACH_VHOST | ATTACH_KERNEL)
+#define ATTACH_FUNCTION (ATTACH_VF | ATTACH_VF_KERNEL)
+#define ATTACH_INTERFACE (ATTACH_KERNEL | ATTACH_VF_KERNEL)
 
 static unsigned int attach_of(const char *text)
 {
 	static const struct {
 		const char *name;
 		enum attach attach;
-	} names[] = {{"vhost", ATTACH_VHOST}, {"kernel", ATTACH_KERNEL}, {"ether", ATTACH_ETHER}};
+	} names[] = {
+		{"vhost", ATTACH_VHOST},
+		{"kernel", ATTACH_KERNEL},
+		{"ether", ATTACH_ETHER},
+		{"vf", ATTACH_VF},
+		{"vf-kernel", ATTACH_VF_KERNEL},
+	};
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (strcmp(text, names[i].name) == 0)
 			return names[i].attach;
 	return 0;
 }
 
-// What only some attachments have: given, and of which.
-static int check_attach(const struct port_spec *spec, struct rwy_err *err)
+// What only some attachments have.
+static int check_parts(const struct port_spec *spec, unsigned int attach, struct rwy_err *err)
 {
-	unsigned int attach = attach_of(spec->attach);
+	static const char either[] = "vhost and kernel";
+	static const char functions[] = "vf and vf-kernel";
+	static const char container[] = "vhost, kernel, vf and vf-kernel";
+	static const char interfaces[] = "kernel and vf-kernel";
 	const struct {
 		const char *what;
 		bool given;
@@ -175,40 +191,49 @@ static int check_attach(const struct port_spec *spec, struct rwy_err *err)
 		{"a path to connect to", spec->connect[0] != '\0', ATTACH_VHOST, "vhost"},
 		{"a container's place",
 		 spec->key[0] != '\0',
-		 ATTACH_VHOST | ATTACH_KERNEL,
-		 "vhost and kernel"},
-		{"a namespace", spec->netns[0] != '\0', ATTACH_KERNEL, "kernel"},
-		{"an interface's name", spec->ifname[0] != '\0', ATTACH_KERNEL, "kernel"},
-		{"a pinned address",
-		 spec->pin_address,
-		 ATTACH_VHOST | ATTACH_KERNEL,
-		 "vhost and kernel"},
-		{"a source address that is checked",
-		 spec->allow_spoof,
-		 ATTACH_VHOST | ATTACH_KERNEL,
-		 "vhost and kernel"},
+		 ATTACH_SWITCHED | ATTACH_FUNCTION,
+		 container},
+		{"a namespace", spec->netns[0] != '\0', ATTACH_INTERFACE, interfaces},
+		{"an interface's name", spec->ifname[0] != '\0', ATTACH_INTERFACE, interfaces},
+		{"a pinned address", spec->pin_address, ATTACH_SWITCHED, either},
+		{"a source address that is checked", spec->allow_spoof, ATTACH_SWITCHED, either},
+		{"learning of addresses",
+		 spec->learning,
+		 ATTACH_SWITCHED | ATTACH_ETHER,
+		 "vhost, kernel and ether"},
 		{"a device", spec->device[0] != '\0', ATTACH_ETHER, "ether"},
 		{"a VLAN", spec->vlan != 0, ATTACH_ETHER, "ether"},
 		{"an address",
 		 spec->ip[0] || spec->ip6[0],
-		 ATTACH_VHOST | ATTACH_KERNEL,
-		 "vhost and kernel"},
+		 ATTACH_SWITCHED | ATTACH_FUNCTION,
+		 container},
+		{"a function", spec->function[0] != '\0', ATTACH_FUNCTION, functions},
+		{"a number of functions", spec->vfs > 1, ATTACH_FUNCTION, functions},
+		{"CPUs", spec->cpus != 0, ATTACH_FUNCTION, functions},
+		{"an owner of its node", spec->owner_uid != 0, ATTACH_VF, "vf"},
 	};
-	if (!attach) {
-		err_set(err, -EINVAL, "attachment '%s' is not known", spec->attach);
-		return err_hint(err, "use vhost, kernel or ether");
-	}
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (parts[i].given && !(parts[i].of & attach)) {
 			err_set(err, -EINVAL, "%s: %s ports have none", parts[i].what, spec->attach
 			);
 			return err_hint(err, "only %s ports have", parts[i].names);
 		}
-	if (attach == ATTACH_ETHER && !spec->device[0]) {
+	return 0;
+}
+
+static int check_attach(const struct port_spec *spec, struct rwy_err *err)
+{
+	unsigned int attach = attach_of(spec->attach);
+	if (!attach) {
+		err_set(err, -EINVAL, "attachment '%s' is not known", spec->attach);
+		return err_hint(err, "use vhost, kernel, ether, vf or vf-kernel");
+	}
+	int r = check_parts(spec, attach, err);
+	if (!r && attach == ATTACH_ETHER && !spec->device[0]) {
 		err_set(err, -EINVAL, "there is no device to attach to");
 		return err_hint(err, "give one, like eth1, xdp:eth1 or 0000:01:00.0");
 	}
-	return 0;
+	return r;
 }
 
 static int check_sources(const struct port_spec *spec, struct rwy_err *err)
@@ -269,6 +294,8 @@ static int check_values(
 	int r = check_numbers(spec, err);
 	if (!r)
 		r = check_attach(spec, err);
+	if (!r)
+		r = model_check_function_port(spec, network, err);
 	if (!r)
 		r = check_sources(spec, err);
 	if (!r)

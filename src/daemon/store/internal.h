@@ -44,3 +44,27 @@ int store_run(struct store *s, struct rwy_err *err, const char *sql, const char 
 void store_run_surely(struct store *s, const char *sql, const char *types, ...);
 // Writes what is late. 0: nothing is any more.
 int store_catch_up(struct store *s, struct rwy_err *err);
+
+int store_begin(struct store *s, struct rwy_err *err);
+// Commits, or takes all back when something failed (r), the commit included. Returns the first failure.
+int store_end(struct store *s, int r, struct rwy_err *err);
+
+struct store_loader {
+	const struct store_visit *visit;
+	void *arg;
+};
+
+// load.c. A callback's failure ends it: a row that makes no sense.
+int store_load_rows(
+	struct store *s,
+	const char *sql,
+	int (*load)(const struct store_loader *, sqlite3_stmt *),
+	const struct store_loader *loader,
+	struct rwy_err *err
+);
+// Copies a column's text; NULL is empty. Our own rows fit; a cut one comes of a damaged file.
+void store_column_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size);
+#define STORE_COLUMN(stmt, column, member) store_column_text(stmt, column, member, sizeof(member))
+
+// functions.c: reads the rows of store_visit's functions and parents.
+int store_load_functions(struct store *s, const struct store_loader *loader, struct rwy_err *err);

@@ -13,19 +13,11 @@ static void column_limits(sqlite3_stmt *stmt, int first, struct port_limits *ret
 	}
 }
 
-// Copies a column's text; NULL is empty. Our own rows fit; a cut one comes of a damaged file.
-static void column_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
+void store_column_text(sqlite3_stmt *stmt, int column, char *ret_text, size_t size)
 {
 	const unsigned char *text = sqlite3_column_text(stmt, column);
 	(void)snprintf(ret_text, size, "%s", text ? (const char *)text : "");
 }
-
-#define COLUMN(stmt, column, member) column_text(stmt, column, member, sizeof(member))
-
-struct loader {
-	const struct store_visit *visit;
-	void *arg;
-};
 
 // Of others nobody can say whether the row is to be kept.
 static bool is_state(int state)
@@ -33,7 +25,20 @@ static bool is_state(int state)
 	return state >= 0 && state < STORE_STATE_COUNT;
 }
 
-static int load_network(const struct loader *loader, sqlite3_stmt *stmt)
+static void column_functions(sqlite3_stmt *stmt, int first, struct network_functions *ret)
+{
+	STORE_COLUMN(stmt, first, ret->parent);
+	STORE_COLUMN(stmt, first + 1, ret->pf);
+	ret->vfs = (uint16_t)sqlite3_column_int(stmt, first + 2);
+	ret->noiommu = sqlite3_column_int(stmt, first + 3) != 0;
+	ret->trust = (int8_t)sqlite3_column_int(stmt, first + 4);
+	ret->spoof_check = (int8_t)sqlite3_column_int(stmt, first + 5);
+	ret->link_state = (int8_t)sqlite3_column_int(stmt, first + 6);
+	ret->rate_min = sqlite3_column_int(stmt, first + 7);
+	ret->rate_max = sqlite3_column_int(stmt, first + 8);
+}
+
+static int load_network(const struct store_loader *loader, sqlite3_stmt *stmt)
 {
 	struct network_info info = {
 		.id = (uint32_t)sqlite3_column_int64(stmt, 0),
@@ -45,22 +50,24 @@ static int load_network(const struct loader *loader, sqlite3_stmt *stmt)
 		.spec.no_gateway = sqlite3_column_int(stmt, 15) != 0,
 		.spec.vlan = (uint16_t)sqlite3_column_int(stmt, 16),
 	};
-	COLUMN(stmt, 1, info.spec.name);
-	COLUMN(stmt, 2, info.spec.subnet);
-	COLUMN(stmt, 3, info.spec.gateway);
-	COLUMN(stmt, 6, info.spec.docker_id);
-	COLUMN(stmt, 9, info.spec.subnet6);
-	COLUMN(stmt, 10, info.spec.gateway6);
-	COLUMN(stmt, 11, info.spec.ip_range);
-	COLUMN(stmt, 12, info.spec.aux);
-	COLUMN(stmt, 17, info.spec.uplink);
+	STORE_COLUMN(stmt, 1, info.spec.name);
+	STORE_COLUMN(stmt, 2, info.spec.subnet);
+	STORE_COLUMN(stmt, 3, info.spec.gateway);
+	STORE_COLUMN(stmt, 6, info.spec.docker_id);
+	STORE_COLUMN(stmt, 9, info.spec.subnet6);
+	STORE_COLUMN(stmt, 10, info.spec.gateway6);
+	STORE_COLUMN(stmt, 11, info.spec.ip_range);
+	STORE_COLUMN(stmt, 12, info.spec.aux);
+	STORE_COLUMN(stmt, 17, info.spec.uplink);
+	STORE_COLUMN(stmt, 18, info.spec.driver);
+	column_functions(stmt, 19, &info.spec.functions);
 	int state = sqlite3_column_int(stmt, 8);
 	if (!is_state(state))
 		return -EILSEQ;
 	return loader->visit->network(loader->arg, &info, (enum store_state)state);
 }
 
-static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
+static int load_port(const struct store_loader *loader, sqlite3_stmt *stmt)
 {
 	struct port_info info = {
 		.id = (uint32_t)sqlite3_column_int64(stmt, 0),
@@ -77,19 +84,23 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 		.netns_inode = (uint64_t)sqlite3_column_int64(stmt, 21),
 	};
 	char mac[MAC_TEXT_SIZE];
-	COLUMN(stmt, 1, info.spec.name);
-	COLUMN(stmt, 3, info.spec.attach);
-	COLUMN(stmt, 4, mac);
-	COLUMN(stmt, 5, info.spec.ip);
-	COLUMN(stmt, 8, info.spec.connect);
-	COLUMN(stmt, 9, info.spec.endpoint_id);
-	COLUMN(stmt, 10, info.spec.key);
-	COLUMN(stmt, 12, info.sandbox);
-	COLUMN(stmt, 17, info.spec.ip6);
-	COLUMN(stmt, 20, info.spec.netns);
-	COLUMN(stmt, 22, info.spec.ifname);
-	COLUMN(stmt, 23, info.spec.device);
-	column_limits(stmt, 26, &info.spec.limits);
+	STORE_COLUMN(stmt, 1, info.spec.name);
+	STORE_COLUMN(stmt, 3, info.spec.attach);
+	STORE_COLUMN(stmt, 4, mac);
+	STORE_COLUMN(stmt, 5, info.spec.ip);
+	STORE_COLUMN(stmt, 8, info.spec.connect);
+	STORE_COLUMN(stmt, 9, info.spec.endpoint_id);
+	STORE_COLUMN(stmt, 10, info.spec.key);
+	STORE_COLUMN(stmt, 12, info.sandbox);
+	STORE_COLUMN(stmt, 17, info.spec.ip6);
+	STORE_COLUMN(stmt, 20, info.spec.netns);
+	STORE_COLUMN(stmt, 22, info.spec.ifname);
+	STORE_COLUMN(stmt, 23, info.spec.device);
+	info.spec.owner_uid = (uint32_t)sqlite3_column_int64(stmt, 26);
+	info.spec.cpus = (uint64_t)sqlite3_column_int64(stmt, 27);
+	info.spec.vfs = (uint16_t)sqlite3_column_int(stmt, 28);
+	STORE_COLUMN(stmt, 29, info.with);
+	column_limits(stmt, 30, &info.spec.limits);
 	int state = sqlite3_column_int(stmt, 15);
 	if (mac_parse(mac, info.spec.mac) || !is_state(state))
 		return -EILSEQ;
@@ -98,14 +109,14 @@ static int load_port(const struct loader *loader, sqlite3_stmt *stmt)
 	);
 }
 
-static int load_container(const struct loader *loader, sqlite3_stmt *stmt)
+static int load_container(const struct store_loader *loader, sqlite3_stmt *stmt)
 {
 	struct container_info info = {.created = sqlite3_column_int64(stmt, 1)};
-	COLUMN(stmt, 0, info.key);
+	STORE_COLUMN(stmt, 0, info.key);
 	return loader->visit->container(loader->arg, &info);
 }
 
-static int load_published(const struct loader *loader, sqlite3_stmt *stmt)
+static int load_published(const struct store_loader *loader, sqlite3_stmt *stmt)
 {
 	struct port_publish publish = {
 		.proto = (uint8_t)sqlite3_column_int(stmt, 1),
@@ -114,17 +125,17 @@ static int load_published(const struct loader *loader, sqlite3_stmt *stmt)
 		.container_port = (uint16_t)sqlite3_column_int(stmt, 5),
 		.bound = (uint16_t)sqlite3_column_int(stmt, 6),
 	};
-	COLUMN(stmt, 2, publish.host_ip);
+	STORE_COLUMN(stmt, 2, publish.host_ip);
 	return loader->visit->published(
 		loader->arg, (uint32_t)sqlite3_column_int64(stmt, 0), &publish
 	);
 }
 
-static int load_rows(
+int store_load_rows(
 	struct store *s,
 	const char *sql,
-	int (*load)(const struct loader *, sqlite3_stmt *),
-	const struct loader *loader,
+	int (*load)(const struct store_loader *, sqlite3_stmt *),
+	const struct store_loader *loader,
 	struct rwy_err *err
 )
 {
@@ -150,18 +161,19 @@ static int load_rows(
 
 int store_load(struct store *s, const struct store_visit *visit, void *arg, struct rwy_err *err)
 {
-	struct loader loader = {visit, arg};
-	int r = load_rows(
+	struct store_loader loader = {visit, arg};
+	int r = store_load_rows(
 		s,
 		"SELECT id, name, subnet, gateway, mtu, docker, docker_id, created, state, subnet6,"
-		" gateway6, ip_range, aux, internal, proxy_neighbors, no_gateway, vlan, uplink"
+		" gateway6, ip_range, aux, internal, proxy_neighbors, no_gateway, vlan, uplink,"
+		" driver, parent, pf, vfs, noiommu, trust, spoof_check, link_state, rate_min, rate_max"
 		" FROM networks ORDER BY id",
 		load_network,
 		&loader,
 		err
 	);
 	if (!r)
-		r = load_rows(
+		r = store_load_rows(
 			s,
 			"SELECT key, created FROM containers ORDER BY created, key",
 			load_container,
@@ -169,18 +181,19 @@ int store_load(struct store *s, const struct store_visit *visit, void *arg, stru
 			err
 		);
 	if (!r)
-		r = load_rows(
+		r = store_load_rows(
 			s,
 			"SELECT id, name, network, attach, mac, ip, queues, learning, connect,"
 			" endpoint_id, container, place, sandbox, sandbox_seen, created, state,"
 			" no_offloads, ip6, pin_address, of_network, netns, netns_inode, ifname, device, vlan,"
-			" allow_spoof, " LIMIT_COLUMNS " FROM ports ORDER BY id",
+			" allow_spoof, owner_uid, cpus, vfs, with_port, " LIMIT_COLUMNS
+			" FROM ports ORDER BY id",
 			load_port,
 			&loader,
 			err
 		);
 	if (!r)
-		r = load_rows(
+		r = store_load_rows(
 			s,
 			"SELECT port, proto, host_ip, host_port, host_port_end, container_port, bound"
 			" FROM published ORDER BY port, place",
@@ -188,5 +201,5 @@ int store_load(struct store *s, const struct store_visit *visit, void *arg, stru
 			&loader,
 			err
 		);
-	return r;
+	return r ? r : store_load_functions(s, &loader, err);
 }

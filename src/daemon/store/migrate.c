@@ -68,6 +68,31 @@ const char *const store_migrations[] = {
 	"  PRIMARY KEY (port, place)) WITHOUT ROWID;",
 	// Ports that are there keep the checks that they were made with.
 	"ALTER TABLE ports ADD COLUMN allow_spoof INTEGER NOT NULL DEFAULT 0;",
+	// Functions of NICs. Negative: left as it is. A function without a network is an uplink's.
+	"ALTER TABLE networks ADD COLUMN driver TEXT;"
+	"ALTER TABLE networks ADD COLUMN parent TEXT;"
+	"ALTER TABLE networks ADD COLUMN pf TEXT;"
+	"ALTER TABLE networks ADD COLUMN vfs INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE networks ADD COLUMN noiommu INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE networks ADD COLUMN trust INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE networks ADD COLUMN spoof_check INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE networks ADD COLUMN link_state INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE networks ADD COLUMN rate_min INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE networks ADD COLUMN rate_max INTEGER NOT NULL DEFAULT -1;"
+	"ALTER TABLE ports ADD COLUMN owner_uid INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN cpus INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN vfs INTEGER NOT NULL DEFAULT 0;"
+	"ALTER TABLE ports ADD COLUMN with_port TEXT;"
+	"CREATE TABLE parents ("
+	"  pf TEXT PRIMARY KEY, vfs_before INTEGER NOT NULL, vfs INTEGER NOT NULL) WITHOUT ROWID;"
+	"CREATE TABLE functions ("
+	"  address TEXT PRIMARY KEY, pf TEXT NOT NULL, number INTEGER NOT NULL,"
+	"  network INTEGER REFERENCES networks(id) ON DELETE CASCADE,"
+	"  port INTEGER NOT NULL, state INTEGER NOT NULL, key TEXT, noted INTEGER NOT NULL,"
+	"  driver TEXT, overridden INTEGER NOT NULL, interface TEXT, mac TEXT NOT NULL,"
+	"  mac_none INTEGER NOT NULL, vlan INTEGER NOT NULL, spoof_check INTEGER NOT NULL,"
+	"  trust INTEGER NOT NULL, link_state INTEGER NOT NULL, rate_min INTEGER NOT NULL,"
+	"  rate_max INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
 const int store_version = sizeof(store_migrations) / sizeof(store_migrations[0]);

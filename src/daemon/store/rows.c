@@ -2,28 +2,19 @@
 // Writes rows, each in a transaction of its own. Under the service's lock.
 #include "daemon/store/internal.h"
 
-// Commits, or takes all back when something failed (r), the commit included.
-static int end_transaction(struct store *s, int r, struct rwy_err *err)
-{
-	if (!r)
-		r = store_run(s, err, "COMMIT", "");
-	// A full disk may have taken it back already.
-	if (r && !sqlite3_get_autocommit(s->db))
-		(void
-		)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); // The first failure counts.
-	return r;
-}
-
 int store_network_insert(struct store *s, struct network_info *info, struct rwy_err *err)
 {
 	const struct network_spec *spec = &info->spec;
+	const struct network_functions *functions = &spec->functions;
 	int r = store_run(
 		s,
 		err,
 		"INSERT INTO networks (name, subnet, gateway, subnet6, gateway6, ip_range, aux, mtu,"
 		" docker, docker_id, internal, proxy_neighbors, no_gateway, vlan, uplink, created,"
-		" state) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-		"tssssssiisiiiisii",
+		" state, driver, parent, pf, vfs, noiommu, trust, spoof_check, link_state,"
+		" rate_min, rate_max) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
+		" ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+		"tssssssiisiiiisiisssiiiiiii",
 		spec->name,
 		spec->subnet,
 		spec->gateway,
@@ -40,7 +31,17 @@ int store_network_insert(struct store *s, struct network_info *info, struct rwy_
 		(int64_t)spec->vlan,
 		spec->uplink,
 		info->created,
-		(int64_t)STORE_CREATING
+		(int64_t)STORE_CREATING,
+		spec->driver,
+		functions->parent,
+		functions->pf,
+		(int64_t)functions->vfs,
+		(int64_t)functions->noiommu,
+		(int64_t)functions->trust,
+		(int64_t)functions->spoof_check,
+		(int64_t)functions->link_state,
+		(int64_t)functions->rate_min,
+		(int64_t)functions->rate_max
 	);
 	if (!r)
 		info->id = (uint32_t)sqlite3_last_insert_rowid(s->db);
@@ -78,7 +79,7 @@ void store_network_revert(struct store *s, const struct network_info *info, enum
 
 int store_network_set_removing(struct store *s, uint32_t id, struct rwy_err *err)
 {
-	int r = store_run(s, err, "BEGIN IMMEDIATE", "");
+	int r = store_begin(s, err);
 	if (r)
 		return r;
 	r = store_run(
@@ -98,7 +99,7 @@ int store_network_set_removing(struct store *s, uint32_t id, struct rwy_err *err
 			(int64_t)STORE_REMOVING,
 			(int64_t)id
 		);
-	return end_transaction(s, r, err);
+	return store_end(s, r, err);
 }
 
 void store_network_delete(struct store *s, uint32_t id)
@@ -122,10 +123,10 @@ int store_port_insert(
 		"INSERT INTO ports (name, network, attach, mac, ip, queues, learning, connect,"
 		" endpoint_id, container, place, sandbox_seen, created, state, no_offloads, ip6,"
 		" pin_address, of_network, netns, netns_inode, ifname, device, vlan,"
-		" allow_spoof, " LIMIT_COLUMNS ")"
+		" allow_spoof, owner_uid, cpus, vfs, with_port, " LIMIT_COLUMNS ")"
 		" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?,"
-		" " LIMIT_VALUES ")",
-		"tittsiisssiiiisiisissiil",
+		" ?, ?, ?, ?, " LIMIT_VALUES ")",
+		"tittsiisssiiiisiisissiiiiisl",
 		spec->name,
 		(int64_t)network,
 		spec->attach,
@@ -149,6 +150,10 @@ int store_port_insert(
 		spec->device,
 		(int64_t)spec->vlan,
 		(int64_t)spec->allow_spoof,
+		(int64_t)spec->owner_uid,
+		(int64_t)spec->cpus,
+		(int64_t)spec->vfs,
+		info->with,
 		&spec->limits
 	);
 	if (!r)
@@ -237,13 +242,13 @@ int store_port_set_published(
 	struct rwy_err *err
 )
 {
-	int r = store_run(s, err, "BEGIN IMMEDIATE", "");
+	int r = store_begin(s, err);
 	if (r)
 		return r;
 	r = store_run(s, err, "DELETE FROM published WHERE port = ?", "i", (int64_t)id);
 	for (size_t i = 0; !r && i < count; i++)
 		r = insert_published(s, id, i, &list[i], err);
-	return end_transaction(s, r, err);
+	return store_end(s, r, err);
 }
 
 void store_port_delete(struct store *s, uint32_t id)

@@ -148,3 +148,19 @@ void store_run_surely(struct store *s, const char *sql, const char *types, ...)
 	else
 		write_later(s, text);
 }
+
+int store_begin(struct store *s, struct rwy_err *err)
+{
+	return store_run(s, err, "BEGIN IMMEDIATE", "");
+}
+
+int store_end(struct store *s, int r, struct rwy_err *err)
+{
+	if (!r)
+		r = store_run(s, err, "COMMIT", "");
+	// A full disk may have taken it back already.
+	if (r && !sqlite3_get_autocommit(s->db))
+		(void
+		)sqlite3_exec(s->db, "ROLLBACK", NULL, NULL, NULL); // The first failure counts.
+	return r;
+}

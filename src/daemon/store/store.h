@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/err.h"
+#include "daemon/functions/functions.h"
 #include "daemon/service.h"
 
 // A row is written as `creating` before the act and set to `ready` after it; `removing` before a
@@ -74,6 +75,55 @@ int store_port_set_published(
 // As store_network_delete().
 void store_port_delete(struct store *s, uint32_t id);
 
+// A function of a NIC that is ours to give.
+struct store_function {
+	char address[FUNCTION_SIZE];
+	char pf[FUNCTION_SIZE]; // Itself, if it is a physical one.
+	uint16_t number;
+	uint32_t network; // 0: it is an uplink's.
+	uint32_t port;	  // That has it, or gets it; 0: none.
+	enum function_state state;
+	char key[KEY_SIZE]; // Of the place that it is kept for.
+	bool noted;	    // What follows is what the host had before it was taken.
+	char driver[FUNCTION_DRIVER_SIZE];
+	bool overridden;
+	char interface[IFNAME_SIZE];
+	struct function_attributes before;
+};
+
+// A physical function whose virtual functions networks have.
+struct store_parent {
+	char pf[FUNCTION_SIZE];
+	uint16_t vfs_before; // How many there were before the first network.
+	uint16_t vfs;	     // How many there have to be.
+};
+
+// Inserts or replaces rows, in one transaction.
+int store_functions_put(
+	struct store *s,
+	const struct store_function *list,
+	size_t count,
+	struct rwy_err *err
+);
+// As store_network_delete(): what a start finds as it was before is done once more.
+void store_function_put_surely(struct store *s, const struct store_function *function);
+void store_function_delete(struct store *s, const char *address);
+int store_parent_put(struct store *s, const struct store_parent *parent, struct rwy_err *err);
+void store_parent_delete(struct store *s, const char *pf);
+
+// As store_port_insert(), with a function that is to be taken for it in the same transaction: `taking`, whose port is set to the
+// new one's id.
+int store_port_insert_taking(
+	struct store *s,
+	uint32_t network,
+	struct port_info *info,
+	struct store_function *taking,
+	struct rwy_err *err
+);
+// Of a port and those made with it, in one transaction: they are ready; they are being removed, and their functions returned.
+int store_port_set_ready(struct store *s, const char *name, struct rwy_err *err);
+int store_port_set_removing(struct store *s, const char *name, struct rwy_err *err);
+
 int store_container_insert(struct store *s, const struct container_info *info, struct rwy_err *err);
 int store_container_delete(struct store *s, const char *key, struct rwy_err *err);
 
@@ -85,5 +135,8 @@ struct store_visit {
 	int (*container)(void *arg, const struct container_info *info);
 	int (*published
 	)(void *arg, uint32_t port, const struct port_publish *publish); // After all ports.
+	int (*parent)(void *arg, const struct store_parent *parent);
+	int (*function
+	)(void *arg, const struct store_function *function); // In order of PF and number.
 };
 int store_load(struct store *s, const struct store_visit *visit, void *arg, struct rwy_err *err);

@@ -275,8 +275,8 @@ static void test_port(void **state)
 	spec.queues = 17;
 	expect_bad_port(&spec, "17 queues are too many");
 	spec = port("");
-	SET_TEXT(spec.attach, "vf");
-	expect_bad_port(&spec, "attachment 'vf' is not known");
+	SET_TEXT(spec.attach, "tap");
+	expect_bad_port(&spec, "attachment 'tap' is not known");
 	spec = port("");
 	SET_TEXT(spec.connect, "relative");
 	expect_bad_port(&spec, "relative");

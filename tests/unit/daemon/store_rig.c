@@ -76,10 +76,26 @@ static int see_container(void *arg, const struct container_info *info)
 	return 0;
 }
 
+static int see_parent(void *arg, const struct store_parent *parent)
+{
+	struct store_rig_seen *seen = arg;
+	seen->parents++;
+	seen->parent = *parent;
+	return 0;
+}
+
+static int see_function(void *arg, const struct store_function *function)
+{
+	struct store_rig_seen *seen = arg;
+	seen->functions++;
+	seen->function = *function;
+	return 0;
+}
+
 struct store_rig_seen store_rig_load(struct store *s)
 {
 	static const struct store_visit visit = {
-		see_network, see_port, see_container, see_published};
+		see_network, see_port, see_container, see_published, see_parent, see_function};
 	struct store_rig_seen seen = {0};
 	struct rwy_err err = {0};
 	if (store_load(s, &visit, &seen, &err))
@@ -104,7 +120,18 @@ struct network_info store_rig_network(void)
 			 .no_gateway = true,
 			 .vlan = 7,
 			 .uplink = "xdp:eth1",
-			 .docker = true},
+			 .docker = true,
+			 .driver = "sriov",
+			 .functions =
+				 {.parent = "eth2",
+				  .pf = "0000:03:00.0",
+				  .vfs = 5,
+				  .noiommu = true,
+				  .trust = 1,
+				  .spoof_check = 0,
+				  .link_state = 2,
+				  .rate_min = -1,
+				  .rate_max = 100000}},
 		.created = 1234567890123,
 	};
 }
@@ -140,8 +167,37 @@ struct port_info store_rig_port(void)
 				  .flood_burst = 10},
 			 .endpoint_id = "ep",
 			 .key = "0123456789abcdef",
-			 .index = 3},
+			 .index = 3,
+			 .vfs = 2,
+			 .owner_uid = 4000000000,
+			 .cpus = 0x8000000000000001},
+		.with = "q",
 		.netns_inode = 4026532000,
 		.created = 5,
+	};
+}
+
+struct store_function store_rig_function(uint32_t network)
+{
+	return (struct store_function){
+		.address = "0000:03:10.1",
+		.pf = "0000:03:00.0",
+		.number = 3,
+		.network = network,
+		.port = 9,
+		.state = FUNCTION_TAKEN,
+		.key = "0123456789abcdef",
+		.noted = true,
+		.driver = "igbvf",
+		.overridden = true,
+		.interface = "eth5",
+		.before =
+			{.mac = {2, 0, 0, 0, 0, 7},
+			 .vlan = 7,
+			 .spoof_check = 1,
+			 .trust = -1,
+			 .link_state = 2,
+			 .rate_min = 1,
+			 .rate_max = 100000},
 	};
 }

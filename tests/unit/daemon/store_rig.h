@@ -20,6 +20,9 @@ struct store_rig_seen {
 	int published;
 	uint32_t published_port;
 	struct port_publish publish; // The last.
+	int parents, functions;
+	struct store_parent parent;
+	struct store_function function; // The last.
 };
 
 int store_rig_setup(void **state);
@@ -30,3 +33,4 @@ struct store_rig_seen store_rig_load(struct store *s);
 // Rows with a value of its own in every column.
 struct network_info store_rig_network(void);
 struct port_info store_rig_port(void);
+struct store_function store_rig_function(uint32_t network);

@@ -87,6 +87,98 @@ static void test_published_come_back(void **state)
 	store_close(s);
 }
 
+static void test_functions_come_back(void **state)
+{
+	struct store *s = store_rig_open();
+	struct network_info network = store_rig_network();
+	const struct store_parent parent = {"0000:03:00.0", 1, 4};
+	assert_int_equal(store_network_insert(s, &network, NULL), 0);
+	assert_int_equal(store_parent_put(s, &parent, NULL), 0);
+	struct store_function list[2] = {
+		store_rig_function(network.id), store_rig_function(network.id)};
+	SET_TEXT(list[1].address, "0000:03:10.3");
+	list[1].number = 4;
+	list[1].before = (struct function_attributes){.mac_none = true, .vlan = -1};
+	assert_int_equal(store_functions_put(s, list, 2, NULL), 0);
+	store_close(s);
+
+	s = store_rig_open();
+	struct store_rig_seen seen = store_rig_load(s);
+	assert_int_equal(seen.functions, 2);
+	assert_memory_equal(&seen.function, &list[1], sizeof(list[1]));
+	assert_int_equal(seen.parents, 1);
+	assert_string_equal(seen.parent.pf, parent.pf);
+	assert_int_equal(seen.parent.vfs_before, 1);
+	assert_int_equal(seen.parent.vfs, 4);
+	store_function_delete(s, list[1].address);
+	seen = store_rig_load(s);
+	assert_memory_equal(&seen.function, &list[0], sizeof(list[0]));
+	list[0].state = FUNCTION_RETURNING;
+	list[0].noted = false;
+	store_function_put_surely(s, &list[0]);
+	seen = store_rig_load(s);
+	assert_int_equal(seen.functions, 1);
+	assert_memory_equal(&seen.function, &list[0], sizeof(list[0]));
+	// An uplink's has no network, and stays when one goes.
+	list[1].network = 0;
+	assert_int_equal(store_functions_put(s, &list[1], 1, NULL), 0);
+	store_network_delete(s, network.id);
+	store_parent_delete(s, parent.pf);
+	seen = store_rig_load(s);
+	assert_int_equal(seen.functions, 1);
+	assert_memory_equal(&seen.function, &list[1], sizeof(list[1]));
+	assert_int_equal(seen.parents, 0);
+	store_close(s);
+}
+
+// A port and its function's intent are one transaction, at either end.
+static void test_port_with_function(void **state)
+{
+	struct store *s = store_rig_open();
+	struct rwy_err err = {0};
+	struct network_info network = store_rig_network();
+	struct port_info port = store_rig_port();
+	struct port_info other = store_rig_port();
+	port.spec.key[0] = port.with[0] = '\0';
+	assert_int_equal(store_network_insert(s, &network, NULL), 0);
+	struct store_function function = store_rig_function(network.id);
+	function.state = FUNCTION_FREE;
+	function.port = 0;
+	assert_int_equal(store_port_insert_taking(s, network.id, &port, &function, &err), 0);
+	assert_int_equal(function.port, port.id);
+	assert_int_equal(function.state, FUNCTION_TAKING);
+	struct store_rig_seen seen = store_rig_load(s);
+	assert_memory_equal(&seen.function, &function, sizeof(function));
+	assert_int_equal(seen.port_state, STORE_CREATING);
+	// Refused as a whole: the name is taken.
+	struct store_function second = store_rig_function(network.id);
+	SET_TEXT(second.address, "0000:03:10.3");
+	assert_int_equal(store_port_insert_taking(s, network.id, &other, &second, &err), -EEXIST);
+	assert_int_equal(second.state, FUNCTION_TAKEN);
+	assert_int_equal(store_rig_load(s).functions, 1);
+
+	// The one that was made with it goes along.
+	SET_TEXT(other.spec.name, "p.1");
+	SET_TEXT(other.spec.endpoint_id, "");
+	SET_TEXT(other.with, "p");
+	other.spec.key[0] = '\0';
+	other.spec.mac[5] = 1;
+	assert_int_equal(store_port_insert_taking(s, network.id, &other, &second, &err), 0);
+	assert_int_equal(store_port_set_ready(s, "p", &err), 0);
+	seen = store_rig_load(s);
+	assert_string_equal(seen.port.with, "p");
+	assert_int_equal(seen.port_state, STORE_READY);
+	assert_int_equal(store_port_set_removing(s, "p", &err), 0);
+	seen = store_rig_load(s);
+	assert_int_equal(seen.port_state, STORE_REMOVING);
+	assert_int_equal(seen.function.state, FUNCTION_RETURNING);
+	assert_int_equal(seen.function.port, 0);
+	assert_string_equal(seen.function.interface, "eth5"); // What the host had stays.
+	store_function_delete(s, second.address);
+	assert_int_equal(store_rig_load(s).function.state, FUNCTION_RETURNING);
+	store_close(s);
+}
+
 static void test_ids_never_come_back(void **state)
 {
 	struct store *s = store_rig_open();
@@ -277,6 +369,12 @@ static void test_migrates_families(void **state)
 	assert_string_equal(seen.network.spec.gateway6, "fd00::1");
 	assert_int_equal(seen.network.spec.mtu, 9000);
 	assert_false(seen.network.spec.internal || seen.network.spec.no_gateway);
+	// Networks of before are of the switch, and have no functions.
+	const struct network_functions none = NETWORK_FUNCTIONS_NONE;
+	assert_string_equal(seen.network.spec.driver, "");
+	assert_memory_equal(&seen.network.spec.functions, &none, sizeof(none));
+	assert_string_equal(seen.port.with, "");
+	assert_int_equal(seen.port.spec.vfs, 0);
 	assert_string_equal(seen.port.spec.ip, "");
 	assert_string_equal(seen.port.spec.ip6, "fd00::2/64");
 	assert_int_equal(seen.port.spec.limits.rx_bps, 6);
@@ -301,6 +399,12 @@ int main(void)
 		),
 		cmocka_unit_test_setup_teardown(
 			test_published_come_back, store_rig_setup, store_rig_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_functions_come_back, store_rig_setup, store_rig_teardown
+		),
+		cmocka_unit_test_setup_teardown(
+			test_port_with_function, store_rig_setup, store_rig_teardown
 		),
 		cmocka_unit_test_setup_teardown(
 			test_ids_never_come_back, store_rig_setup, store_rig_teardown
