@@ -102,6 +102,8 @@ static int prepare_network(
 				: "it is kept out of Docker; make another network"
 		);
 	}
+	network->sriov = driver_network_is_sriov(&info.spec);
+	network->has_functions = info.spec.functions.parent[0] != '\0';
 	if (!r && network->ip[0] && !info.spec.subnet[0])
 		r = err_set(err, -EINVAL, "an address needs a network with a subnet");
 	if (!r)
@@ -110,6 +112,15 @@ static int prepare_network(
 		return err_prefix(err, "cannot run on network '%s': ", name);
 	name_for_engine(docker, &info, network);
 	return 0;
+}
+
+// The place of a plan that failed. Service lock held.
+static void forget(struct docker *docker, const struct runplan *plan)
+{
+	if (plan->dry_run)
+		return;
+	(void
+	)service_container_remove(docker->daemon, plan->key, NULL); // The plan's failure counts.
 }
 
 // The service's part of a plan: everything is looked up before the place is made. Service lock held.
@@ -121,8 +132,13 @@ static int reserve(struct docker *docker, struct runplan *plan, struct rwy_err *
 		if (r)
 			return r;
 	}
+	int r = runplan_settle(plan, err);
+	if (r)
+		return r;
 	service_make_key(docker->daemon, plan->key);
-	return plan->dry_run ? 0 : service_container_add(docker->daemon, plan->key, &place, err);
+	if (!plan->dry_run)
+		r = service_container_add(docker->daemon, plan->key, &place, err);
+	return r;
 }
 
 // null: not known.
@@ -172,8 +188,8 @@ static int on_create(
 			? eal_choose_memory(plan->memory, eal_host_cpus(), eal_host_huge_mib())
 			: place_choose_memory(docker, plan->key, plan->memory);
 		r = runplan_make(plan, reply, err);
-		if (r && !plan->dry_run)
-			(void)service_container_remove(docker->daemon, plan->key, NULL);
+		if (r)
+			forget(docker, plan);
 	}
 	service_unlock(docker->daemon);
 	if (r)

@@ -63,6 +63,23 @@ static int add_port(json_t *args, const struct eal_port *port)
 	return add_arg(args, text);
 }
 
+// Without functions no device is looked for; with some, no other than these. Physical addresses are for no-IOMMU mode alone.
+static int add_functions(json_t *args, const struct eal_port *ports, size_t port_count)
+{
+	bool any = false, noiommu = false;
+	int r = 0;
+	for (size_t i = 0; i < port_count; i++) {
+		if (!ports[i].pci[0])
+			continue;
+		r |= add_arg(args, "-a") | add_arg(args, ports[i].pci);
+		any = true;
+		noiommu = noiommu || ports[i].noiommu;
+	}
+	if (!any)
+		return add_arg(args, "--no-pci");
+	return r | add_arg(args, noiommu ? "--iova-mode=pa" : "--iova-mode=va");
+}
+
 static int add_memory(json_t *args, const struct eal_memory *memory)
 {
 	if (memory->hugepages)
@@ -82,9 +99,10 @@ json_t *eal_make_args(
 	json_t *args = json_array();
 	if (!args)
 		return NULL;
-	int r = add_arg(args, "--no-pci") | add_arg(args, "--no-telemetry");
+	int r = add_functions(args, ports, port_count) | add_arg(args, "--no-telemetry");
 	for (size_t i = 0; i < port_count; i++)
-		r |= add_port(args, &ports[i]);
+		if (!ports[i].pci[0])
+			r |= add_port(args, &ports[i]);
 	r |= add_memory(args, memory);
 	if (r) {
 		json_decref(args);

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "base/mac.h"
+#include "daemon/service.h"
 
 #include <jansson.h>
 #include <stdbool.h>
@@ -12,10 +13,13 @@
 // Where a container finds its place.
 #define EAL_PLACE_DIR "/run/ringway"
 
+// A port of a container's DPDK application: a socket, or a function of a NIC.
 struct eal_port {
 	uint16_t index;
 	uint16_t queues;
 	uint8_t mac[MAC_SIZE];
+	char pci[FUNCTION_SIZE]; // The function's address; empty: a socket.
+	bool noiommu;		 // The function's group is one of VFIO's no-IOMMU mode.
 };
 
 struct eal_memory {

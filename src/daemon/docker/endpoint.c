@@ -15,6 +15,16 @@ bool driver_is_kernel(const struct port_info *port)
 	return strcmp(port->spec.attach, "kernel") == 0;
 }
 
+bool driver_is_interface(const struct port_info *port)
+{
+	return driver_is_kernel(port) || strcmp(port->spec.attach, "vf-kernel") == 0;
+}
+
+bool driver_is_function(const struct port_info *port)
+{
+	return strncmp(port->spec.attach, "vf", 2) == 0;
+}
+
 // KEY.NETWORK says most; both parts together may be longer than a name.
 static void default_name(const struct driver_endpoint *endpoint, const char *network, char *name)
 {
@@ -115,8 +125,11 @@ static int add_port(
 		.no_offloads = endpoint->no_offloads,
 		.limits = endpoint->limits.values,
 		.index = endpoint->index,
+		.vfs = endpoint->vfs,
+		.owner_uid = endpoint->owner_uid,
+		.cpus = endpoint->cpus,
 	};
-	const char *attach = endpoint->attach == DRIVER_ATTACH_VHOST ? "vhost" : "kernel";
+	const char *attach = driver_attach_text(endpoint->attach, network.spec.driver);
 	memcpy(spec.attach, attach, strlen(attach) + 1);
 	memcpy(spec.network, network.spec.name, sizeof(spec.network));
 	memcpy(spec.mac, endpoint->mac, sizeof(spec.mac));
@@ -124,6 +137,7 @@ static int add_port(
 	memcpy(spec.ip6, endpoint->ip6, sizeof(spec.ip6));
 	memcpy(spec.endpoint_id, endpoint->id, sizeof(spec.endpoint_id));
 	memcpy(spec.key, endpoint->key, sizeof(spec.key));
+	memcpy(spec.function, endpoint->function, sizeof(spec.function));
 	if (!endpoint->pin_given)
 		spec.pin_address = model_pins_address(&spec);
 	choose_name(docker, endpoint, &spec);
@@ -222,9 +236,11 @@ int endpoint_on_info(
 	// Names of our own only: the engine takes values under its own names for types of its own and dies of others.
 	json_object_set_new(value, "ringway.port", json_string(port.spec.name));
 	json_object_set_new(value, "ringway.attach", json_string(port.spec.attach));
-	if (driver_is_kernel(&port))
+	if (driver_is_function(&port))
+		json_object_set_new(value, "ringway.function", json_string(port.spec.function));
+	if (driver_is_interface(&port))
 		json_object_set_new(value, "ringway.interface", json_string(port.ifname_host));
-	else
+	if (port.socket[0])
 		json_object_set_new(value, "ringway.socket", json_string(port.socket));
 	return 200;
 }
@@ -246,15 +262,16 @@ static int set_sandbox(
 	return r;
 }
 
-// A vhost port is a socket in a directory, so there is no interface to move and no gateway to install. An empty
-// InterfaceName says just that. A kernel port's interface the engine moves, names and addresses.
+// A vhost port is a socket in a directory, and a function under VFIO a device node, so there is no interface to move and no
+// gateway to install. An empty InterfaceName says just that. An interface the engine moves, names and addresses. One of a
+// network of functions has a gateway only where the network was given one: nothing of the host answers there.
 static void answer_join(const struct port_info *port, json_t *reply)
 {
 	json_t *interface = json_object();
 	json_object_set_new(reply, "InterfaceName", interface);
-	bool routed = driver_is_kernel(port) && !port->internal;
+	bool routed = driver_is_interface(port) && !port->internal;
 	bool gateway = routed && port->spec.ip[0] && port->gateway[0];
-	if (driver_is_kernel(port)) {
+	if (driver_is_interface(port)) {
 		json_object_set_new(interface, "SrcName", json_string(port->ifname_host));
 		json_object_set_new(interface, "DstPrefix", json_string("eth"));
 	}

@@ -88,8 +88,12 @@ http_handler endpoint_on_join;
 http_handler endpoint_on_leave;
 http_handler publish_on_program;
 http_handler publish_on_revoke;
-// Whether it is an ordinary interface.
+// Whether it is an ordinary interface of ours.
 bool driver_is_kernel(const struct port_info *port);
+// Whether the container has an interface: an ordinary one, or a function's.
+bool driver_is_interface(const struct port_info *port);
+// Whether a function of a NIC is behind it.
+bool driver_is_function(const struct port_info *port);
 
 // network.c: makes the row of a network that Docker has, or binds the one that waits for it. `docker_name` is Docker's
 // name of it, or empty while that is not known. Idempotent. Service lock held.

@@ -50,28 +50,57 @@ static int replace_file(int dir_fd, const char *name, const char *text)
 	return r;
 }
 
+// How the application finds it: a socket, or a PCI device and the node that gives it to a process.
+static json_t *place_json(const struct manifest_port *port)
+{
+	char path[64];
+	if (port->eal.pci[0])
+		return json_pack(
+			"{s:s, s:s, s:s, s:i, s:i}",
+			"attach",
+			"vf",
+			"pci",
+			port->eal.pci,
+			"vfio",
+			port->vfio,
+			"iommu_group",
+			(int)port->iommu_group,
+			"numa_node",
+			(int)port->numa_node
+		);
+	(void
+	)snprintf(path, sizeof(path), EAL_PLACE_DIR "/net%u.sock", port->eal.index); // It fits.
+	return json_pack(
+		"{s:s, s:s, s:i}",
+		"attach",
+		"vhost",
+		"socket",
+		path,
+		"queues",
+		(int)port->eal.queues
+	);
+}
+
 static json_t *port_json(const struct manifest_port *port)
 {
 	char mac[MAC_TEXT_SIZE];
-	char path[64];
 	mac_format(port->eal.mac, mac);
-	(void
-	)snprintf(path, sizeof(path), EAL_PLACE_DIR "/net%u.sock", port->eal.index); // It fits.
 	json_t *object = json_pack(
-		"{s:s, s:s, s:s, s:s, s:i, s:i}",
+		"{s:s, s:s, s:s, s:i}",
 		"name",
 		port->name,
 		"network",
 		port->network,
-		"socket",
-		path,
 		"mac",
 		mac,
 		"mtu",
-		(int)port->mtu,
-		"queues",
-		(int)port->eal.queues
+		(int)port->mtu
 	);
+	_cleanup_json_ json_t *place = place_json(port);
+	if (!object || json_object_update(object, place)) {
+		json_decref(object);
+		return NULL;
+	}
 	const struct {
 		const char *name, *text;
 	} addresses[] = {
@@ -80,7 +109,7 @@ static json_t *port_json(const struct manifest_port *port)
 		{"gateway", port->gateway},
 		{"gateway6", port->gateway6},
 	};
-	for (size_t i = 0; object && i < sizeof(addresses) / sizeof(addresses[0]); i++)
+	for (size_t i = 0; i < sizeof(addresses) / sizeof(addresses[0]); i++)
 		if (addresses[i].text[0]) // What has no memory is left out, as what is not there.
 			(void)json_object_set_new(
 				object, addresses[i].name, json_string(addresses[i].text)

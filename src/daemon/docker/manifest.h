@@ -18,6 +18,9 @@ struct manifest_port {
 	char gateway[ADDR_TEXT_SIZE];
 	char gateway6[ADDR_TEXT_SIZE];
 	uint32_t mtu;
+	// Of a function:
+	char vfio[64];			// Its device node.
+	int32_t iommu_group, numa_node; // Negative: not known.
 };
 
 struct manifest {

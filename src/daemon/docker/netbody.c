@@ -3,6 +3,7 @@
 // and the MAC that goes with an address. Pure; any thread.
 #include "base/cleanup.h"
 #include "base/fields.h"
+#include "base/functionrate.h"
 #include "daemon/docker/internal.h"
 
 #include <arpa/inet.h>
@@ -70,13 +71,40 @@ static int add_pool(
 	return json_array_append_new(config, pool) | r;
 }
 
+static int set_tristate(json_t *object, const char *name, int value)
+{
+	return set_text(object, name, value < 0 ? "" : value ? "on" : "off");
+}
+
+static int add_functions(json_t *options, const struct network_functions *functions)
+{
+	struct function_rate rate = {functions->rate_min, functions->rate_max};
+	char text[FUNCTION_RATE_TEXT_SIZE];
+	if (!functions->parent[0])
+		return 0;
+	function_rate_format(&rate, text);
+	int r = set_text(options, "ringway.parent", functions->parent);
+	r |= set_number(options, "ringway.vfs", functions->vfs);
+	r |= set_tristate(options, "ringway.trust", functions->trust);
+	r |= set_tristate(options, "ringway.spoofchk", functions->spoof_check);
+	r |= set_text(options, "ringway.link-state", driver_link_state_text(functions->link_state));
+	r |= set_text(options, "ringway.rate", text);
+	return r |
+		set_text(options, "ringway.allow-unsafe-noiommu", functions->noiommu ? "on" : "");
+}
+
 static json_t *make_options(const struct network_spec *spec)
 {
 	json_t *options = json_object();
+	bool sriov = driver_network_is_sriov(spec);
+	// Docker picks a gateway in any case; of functions it is told to have none where there is none.
+	bool no_gateway = sriov ? !spec->gateway[0] && !spec->gateway6[0] : spec->no_gateway;
 	int r = set_text(options, "ringway.name", spec->name);
 	r |= set_number(options, "mtu", spec->mtu);
 	r |= set_text(options, "ringway.proxy-neighbors", spec->proxy_neighbors ? "on" : "");
-	r |= set_text(options, "ringway.gateway", spec->no_gateway ? "off" : "");
+	r |= set_text(options, "ringway.gateway", no_gateway ? "off" : "");
+	r |= set_text(options, "ringway.driver", sriov ? "sriov" : "");
+	r |= add_functions(options, &spec->functions);
 	r |= set_text(options, "ringway.uplink", spec->uplink);
 	if (spec->vlan)
 		r |= set_number(options, "ringway.vlan", spec->vlan);

@@ -52,6 +52,75 @@ static int compare_numbers(
 	return differs(row, vlan ? "option ringway.vlan" : "MTU", a, b, err);
 }
 
+static int compare_function_numbers(
+	const struct network_info *row,
+	const struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	const struct network_functions *ours = &row->spec.functions;
+	const struct network_functions *theirs = &network->spec.functions;
+	const struct {
+		const char *what;
+		bool given;
+		int ours, theirs;
+	} numbers[] = {
+		{"option ringway.vfs",
+		 (network->given & DRIVER_GIVEN_VFS) != 0,
+		 ours->vfs,
+		 theirs->vfs},
+		{"option ringway.trust", theirs->trust >= 0, ours->trust, theirs->trust},
+		{"option ringway.spoofchk",
+		 theirs->spoof_check >= 0,
+		 ours->spoof_check,
+		 theirs->spoof_check},
+		{"option ringway.rate, in Mbit/s at least",
+		 theirs->rate_min >= 0,
+		 ours->rate_min,
+		 theirs->rate_min},
+		{"option ringway.rate, in Mbit/s at most",
+		 theirs->rate_max >= 0,
+		 ours->rate_max,
+		 theirs->rate_max},
+	};
+	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++) {
+		char a[16], b[16];
+		if (!numbers[i].given || numbers[i].ours == numbers[i].theirs)
+			continue;
+		(void)snprintf(a, sizeof(a), "%d", numbers[i].ours); // They fit.
+		(void)snprintf(b, sizeof(b), "%d", numbers[i].theirs);
+		return differs(row, numbers[i].what, numbers[i].ours < 0 ? "" : a, b, err);
+	}
+	return 0;
+}
+
+static int compare_functions(
+	const struct network_info *row,
+	const struct driver_network *network,
+	struct rwy_err *err
+)
+{
+	const struct network_functions *ours = &row->spec.functions;
+	const struct network_functions *theirs = &network->spec.functions;
+	const char *state = driver_link_state_text(ours->link_state);
+	const char *their_state = driver_link_state_text(theirs->link_state);
+	bool sriov = driver_network_is_sriov(&row->spec);
+	if ((network->given & DRIVER_GIVEN_DRIVER) &&
+	    sriov != driver_network_is_sriov(&network->spec))
+		return differs(
+			row,
+			"option ringway.driver",
+			sriov ? "sriov" : "switch",
+			sriov ? "switch" : "sriov",
+			err
+		);
+	if ((network->given & DRIVER_GIVEN_PARENT) && strcmp(ours->parent, theirs->parent) != 0)
+		return differs(row, "option ringway.parent", ours->parent, theirs->parent, err);
+	if (*their_state && strcmp(state, their_state) != 0)
+		return differs(row, "option ringway.link-state", state, their_state, err);
+	return compare_function_numbers(row, network, err);
+}
+
 // What both doors say of a network has to be the same. An option that Docker's side leaves out is as it is here.
 static int compare_options(
 	const struct network_info *row,
@@ -73,7 +142,12 @@ static int compare_options(
 		{DRIVER_GIVEN_GATEWAY,
 		 "option ringway.gateway",
 		 !ours->no_gateway,
-		 !theirs->no_gateway},
+		 // Of functions it says whether there is a default route: the addresses tell.
+		 driver_network_is_sriov(ours) ? !ours->no_gateway : !theirs->no_gateway},
+		{DRIVER_GIVEN_NOIOMMU,
+		 "option ringway.allow-unsafe-noiommu",
+		 ours->functions.noiommu,
+		 theirs->functions.noiommu},
 	};
 	for (size_t i = 0; i < sizeof(switches) / sizeof(switches[0]); i++) {
 		bool counts = !switches[i].given || (network->given & switches[i].given);
@@ -88,7 +162,8 @@ static int compare_options(
 	}
 	if ((network->given & DRIVER_GIVEN_UPLINK) && strcmp(ours->uplink, theirs->uplink) != 0)
 		return differs(row, "option ringway.uplink", ours->uplink, theirs->uplink, err);
-	return compare_numbers(row, network, err);
+	int r = compare_numbers(row, network, err);
+	return r ? r : compare_functions(row, network, err);
 }
 
 // Docker's address management would give away what it does not know of.
@@ -137,6 +212,13 @@ static int bind_row(
 	struct network_spec picked = network->spec;
 	if (row->spec.aux[0]) // The same, if in another order.
 		picked.aux[0] = '\0';
+	// Docker picks a gateway where nobody asked for one, and no router is there.
+	if (driver_network_is_sriov(&row->spec)) {
+		if (!row->spec.gateway[0])
+			picked.gateway[0] = '\0';
+		if (!row->spec.gateway6[0])
+			picked.gateway6[0] = '\0';
+	}
 	r = service_network_set_addresses(docker->daemon, row->id, &picked, err);
 	return r ? r : service_network_bind(docker->daemon, row->id, "", true, network->id, err);
 }

@@ -17,6 +17,10 @@
 #define DRIVER_GIVEN_GATEWAY 2U
 #define DRIVER_GIVEN_VLAN 4U
 #define DRIVER_GIVEN_UPLINK 8U
+#define DRIVER_GIVEN_DRIVER 16U
+#define DRIVER_GIVEN_PARENT 32U
+#define DRIVER_GIVEN_VFS 64U
+#define DRIVER_GIVEN_NOIOMMU 128U
 
 struct driver_network {
 	char id[DOCKER_ID_SIZE];
@@ -27,10 +31,17 @@ struct driver_network {
 };
 
 enum driver_attach {
-	DRIVER_ATTACH_KERNEL, // Where the options do not say.
+	DRIVER_ATTACH_DEFAULT, // The options do not say: the network's driver decides.
+	DRIVER_ATTACH_KERNEL,
 	DRIVER_ATTACH_VHOST,
+	DRIVER_ATTACH_VF,
+	DRIVER_ATTACH_VF_KERNEL,
 	DRIVER_ATTACH_COUNT
 };
+
+// "kernel", ..; DRIVER_ATTACH_DEFAULT gives what a network of this driver ("sriov" or another) gives to containers that
+// the engine starts by itself.
+const char *driver_attach_text(enum driver_attach attach, const char *network_driver);
 
 struct driver_endpoint {
 	char network_id[DOCKER_ID_SIZE];
@@ -50,6 +61,11 @@ struct driver_endpoint {
 	bool no_offloads;
 	struct port_limits_given limits;
 	uint32_t memory_mib; // 0: not given.
+	// Of functions:
+	char function[FUNCTION_SIZE]; // Empty: any.
+	uint16_t vfs;		      // 0: not given.
+	uint32_t owner_uid;	      // 0: not given, or root.
+	uint64_t cpus;		      // 0: not given, or any.
 };
 
 struct driver_ids {
@@ -97,6 +113,11 @@ int driver_parse_portmap(
 	size_t *ret_count,
 	struct rwy_err *err
 );
+
+// Whether it consists of functions alone.
+bool driver_network_is_sriov(const struct network_spec *spec);
+// "auto", "enable" or "disable"; empty where nothing is said.
+const char *driver_link_state_text(int state);
 
 // 1 to 63 letters, digits, '.', '_', '-', beginning with a letter or digit.
 bool driver_name_is_valid(const char *name);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Reads endpoints: the body of CreateEndpoint with its options, and the ids that all other calls consist of. Unknown
 // options of ours are refused by name. Pure; any thread.
+#include "base/cpumask.h"
 #include "daemon/docker/parse.h"
 #include "daemon/docker/parse_value.h"
 
@@ -8,6 +9,7 @@
 #include <string.h>
 
 #define MEMORY_MIB_MAX 1048576
+#define UID_LAST 4294967294U // (uid_t)-1 is nobody's.
 
 static int read_option_mac(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
 {
@@ -69,17 +71,62 @@ static int read_key(const char *text, struct driver_endpoint *endpoint, struct r
 	return 0;
 }
 
+static const char *const attach_words[DRIVER_ATTACH_COUNT] = {
+	[DRIVER_ATTACH_KERNEL] = "kernel",
+	[DRIVER_ATTACH_VHOST] = "vhost",
+	[DRIVER_ATTACH_VF] = "vf",
+	[DRIVER_ATTACH_VF_KERNEL] = "vf-kernel",
+};
+
+const char *driver_attach_text(enum driver_attach attach, const char *network_driver)
+{
+	if (attach != DRIVER_ATTACH_DEFAULT)
+		return attach_words[attach];
+	return strcmp(network_driver, "sriov") == 0 ? "vf-kernel" : "kernel";
+}
+
 static int read_attach(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
 {
-	static const char *const words[DRIVER_ATTACH_COUNT] = {"kernel", "vhost"};
-	for (int i = 0; i < DRIVER_ATTACH_COUNT; i++) {
-		if (strcmp(text, words[i]) != 0)
+	for (int i = DRIVER_ATTACH_DEFAULT + 1; i < DRIVER_ATTACH_COUNT; i++) {
+		if (strcmp(text, attach_words[i]) != 0)
 			continue;
 		endpoint->attach = (enum driver_attach)i;
 		return 0;
 	}
 	err_set(err, -EINVAL, "endpoint option 'ringway.attach' is '%.40s'", text);
-	return err_hint(err, "kernel, an ordinary interface, is the default; vhost is a socket");
+	return err_hint(
+		err,
+		"kernel is an ordinary interface, vhost a socket, vf a NIC's function, vf-kernel "
+		"its interface"
+	);
+}
+
+static int read_cpus(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
+{
+	int r = cpumask_parse(text, &endpoint->cpus, err);
+	return r ? err_prefix(err, "option 'ringway.cpus': ") : 0;
+}
+
+// Options of functions. -ENOENT: the word is none.
+static int read_function_option(
+	const char *name,
+	const char *text,
+	struct driver_endpoint *endpoint,
+	struct rwy_err *err
+)
+{
+	const char *word = name + strlen(OPTION_PREFIX);
+	if (strcmp(word, "function") == 0)
+		return parse_read_function(
+			"option 'ringway.function'", text, endpoint->function, err
+		);
+	if (strcmp(word, "vfs") == 0)
+		return parse_read_small(name, text, 1, QUEUES_MAX, &endpoint->vfs, err);
+	if (strcmp(word, "uid") == 0)
+		return parse_read_number(name, text, 0, UID_LAST, &endpoint->owner_uid, err);
+	if (strcmp(word, "cpus") == 0)
+		return read_cpus(text, endpoint, err);
+	return -ENOENT;
 }
 
 static int read_endpoint_option(
@@ -117,35 +164,53 @@ static int read_endpoint_option(
 			name, text, 16, MEMORY_MIB_MAX, &endpoint->memory_mib, err
 		);
 	int r = read_limit(word, text, endpoint, err);
+	if (r == -ENOENT)
+		r = read_function_option(name, text, endpoint, err);
 	if (r != -ENOENT)
 		return r;
 	err_set(err, -EINVAL, "endpoint option '%.80s' is unknown", name);
 	return err_hint(
 		err,
 		"known: ringway.attach, key, index, name, mac, queues, learning, allow-spoof, "
-		"pin-address, offloads, rate, burst, flood-rate, memory"
+		"pin-address, offloads, rate, burst, flood-rate, memory, function, vfs, uid, cpus"
 	);
 }
 
-// Options of rings and EAL mean nothing to an interface, and saying nothing would look as if they did.
+#define OF(attach) (1U << (attach))
+#define FOR_SOCKETS "DPDK applications with a socket (ringway.attach=vhost)"
+#define FOR_DPDK "DPDK applications, not for an interface, which the engine moves"
+#define FOR_FUNCTIONS "functions (ringway.attach=vf or vf-kernel)"
+
+// What one attachment has and another has not: saying nothing would look as if it did something.
 static int check_attach(const struct driver_endpoint *endpoint, struct rwy_err *err)
 {
-	const char *option = NULL;
-	if (endpoint->attach == DRIVER_ATTACH_VHOST)
-		return 0;
-	if (endpoint->queues)
-		option = "queues";
-	else if (endpoint->no_offloads)
-		option = "offloads";
-	else if (endpoint->memory_mib)
-		option = "memory";
-	if (!option)
-		return 0;
-	err_set(err,
-		-EINVAL,
-		"endpoint option 'ringway.%s' is for DPDK applications, not for an ordinary interface",
-		option);
-	return err_hint(err, "leave it out, or use `ringway run`");
+	const unsigned int vhost = OF(DRIVER_ATTACH_VHOST), vf = OF(DRIVER_ATTACH_VF);
+	const unsigned int function = vf | OF(DRIVER_ATTACH_VF_KERNEL) | OF(DRIVER_ATTACH_DEFAULT);
+	const struct {
+		const char *option;
+		bool given;
+		unsigned int of;
+		const char *what;
+	} options[] = {
+		{"queues", endpoint->queues != 0, vhost, FOR_SOCKETS},
+		{"offloads", endpoint->no_offloads, vhost, FOR_SOCKETS},
+		{"memory", endpoint->memory_mib != 0, vhost | vf, FOR_DPDK},
+		{"uid", endpoint->owner_uid != 0, vf, FOR_DPDK},
+		{"vfs", endpoint->vfs > 1, vf, FOR_DPDK},
+		{"function", endpoint->function[0] != '\0', function, FOR_FUNCTIONS},
+		{"cpus", endpoint->cpus != 0, function, FOR_FUNCTIONS},
+	};
+	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
+		if (!options[i].given || (options[i].of & OF(endpoint->attach)))
+			continue;
+		err_set(err,
+			-EINVAL,
+			"endpoint option 'ringway.%s' is for %s",
+			options[i].option,
+			options[i].what);
+		return err_hint(err, "leave it out, or use `ringway run`");
+	}
+	return 0;
 }
 
 static int read_endpoint_options(

@@ -108,6 +108,7 @@ static const struct {
 	{OPTION_PREFIX "proxy-neighbors", read_proxy_neighbors},
 	{OPTION_PREFIX "gateway", read_gateway},
 	{OPTION_PREFIX "vlan", read_vlan},
+	{"vlan", read_vlan}, // As other SR-IOV plugins have it.
 	{OPTION_PREFIX "uplink", read_uplink},
 };
 
@@ -120,6 +121,9 @@ static int read_option(
 {
 	if (!json_is_string(value))
 		return err_set(err, -EINVAL, "option '%.80s' is not a string", name);
+	int r = parse_function_option(name, json_string_value(value), network, err);
+	if (r != -ENOENT)
+		return r;
 	for (size_t i = 0; i < sizeof(network_options) / sizeof(network_options[0]); i++)
 		if (strcmp(name, network_options[i].name) == 0)
 			return network_options[i].read(
@@ -129,7 +133,8 @@ static int read_option(
 	return err_hint(
 		err,
 		"known: mtu, com.docker.network.driver.mtu, ringway.name, proxy-neighbors, gateway, "
-		"vlan, uplink"
+		"vlan, uplink, driver, parent, vfs, pf-pci, trust, spoofchk, link-state, rate, "
+		"allow-unsafe-noiommu"
 	);
 }
 
@@ -245,9 +250,21 @@ static int read_pools(
 	return r;
 }
 
+// No host's address is in a network of functions. Docker picks a gateway all the same, which containers get as their default
+// route, as on its own networks of a NIC, unless ringway.gateway=off says that there is none.
+static void settle_gateway(struct driver_network *network)
+{
+	struct network_spec *spec = &network->spec;
+	if (!driver_network_is_sriov(spec))
+		return;
+	if (spec->no_gateway)
+		spec->gateway[0] = spec->gateway6[0] = '\0';
+	spec->no_gateway = true;
+}
+
 int driver_parse_network(json_t *body, struct driver_network *ret_network, struct rwy_err *err)
 {
-	struct driver_network network = {0};
+	struct driver_network network = {.spec.functions = NETWORK_FUNCTIONS_NONE};
 	json_t *options = NULL, *generic = NULL, *v4 = NULL, *v6 = NULL;
 	int r = parse_get_id(body, "NetworkID", network.id, err);
 	if (!r)
@@ -268,6 +285,7 @@ int driver_parse_network(json_t *body, struct driver_network *ret_network, struc
 		return err_prefix(err, "cannot create network '%.12s': ", network.id);
 	network.spec.internal =
 		json_is_true(json_object_get(options, "com.docker.network.internal"));
+	settle_gateway(&network);
 	*ret_network = network;
 	return 0;
 }
@@ -342,7 +360,7 @@ int driver_parse_listed(
 	struct rwy_err *err
 )
 {
-	struct driver_network network = {0};
+	struct driver_network network = {.spec.functions = NETWORK_FUNCTIONS_NONE};
 	json_t *options = NULL;
 	int r = parse_get_id(object, "Id", network.id, err);
 	if (!r)
@@ -359,6 +377,7 @@ int driver_parse_listed(
 		pick_gateway(spec->subnet, spec->ip_range, spec->gateway);
 		pick_gateway(spec->subnet6, spec->ip_range, spec->gateway6);
 	}
+	settle_gateway(&network);
 	*ret_network = network;
 	const char *name = json_string_value(json_object_get(object, "Name"));
 	ret_name[0] = '\0';

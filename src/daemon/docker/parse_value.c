@@ -6,6 +6,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -169,4 +170,33 @@ int parse_read_small(
 	if (!r)
 		*ret_value = (uint16_t)value;
 	return r;
+}
+
+int parse_read_function(
+	const char *what,
+	const char *text,
+	char ret_address[FUNCTION_SIZE],
+	struct rwy_err *err
+)
+{
+	static const char form[] = "xxxx:xx:xx.x";
+	char address[FUNCTION_SIZE + 6];
+	const char *domain = strlen(text) == strlen("03:10.2") ? "0000:" : "";
+	(void)snprintf(address, sizeof(address), "%s%.13s", domain, text); // Cut: then no address.
+	bool valid = strlen(address) == strlen(form);
+	for (size_t i = 0; valid && form[i]; i++) {
+		address[i] = (char)tolower((unsigned char)address[i]);
+		valid = form[i] == 'x' ? isxdigit((unsigned char)address[i]) != 0
+				       : address[i] == form[i];
+	}
+	if (!valid)
+		return err_set(
+			err,
+			-EINVAL,
+			"%s '%.40s' is not a PCI function's address, like 0000:03:10.2",
+			what,
+			text
+		);
+	memcpy(ret_address, address, FUNCTION_SIZE);
+	return 0;
 }

@@ -62,3 +62,19 @@ int parse_read_small(
 	uint16_t *ret_value,
 	struct rwy_err *err
 );
+// A PCI function's address, "0000:03:10.2" or without the domain "03:10.2", in the long form and lower case.
+int parse_read_function(
+	const char *what,
+	const char *text,
+	char ret_address[FUNCTION_SIZE],
+	struct rwy_err *err
+);
+
+struct driver_network;
+// An option of a network that speaks of functions. -ENOENT, without a message: it is none.
+int parse_function_option(
+	const char *name,
+	const char *text,
+	struct driver_network *network,
+	struct rwy_err *err
+);

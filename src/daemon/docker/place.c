@@ -18,7 +18,7 @@
 
 struct place_ports {
 	const char *key;
-	bool sockets; // Those alone that the manifest speaks of: an ordinary interface is in plain sight.
+	bool dpdk; // Those alone that the manifest speaks of: an interface is in plain sight.
 	size_t count;
 	struct port_info ports[MANIFEST_PORTS];
 };
@@ -26,7 +26,7 @@ struct place_ports {
 static void collect_port(void *arg, const struct port_info *info)
 {
 	struct place_ports *found = arg;
-	bool wanted = !found->sockets || !driver_is_kernel(info);
+	bool wanted = !found->dpdk || !driver_is_interface(info);
 	if (wanted && strcmp(info->spec.key, found->key) == 0 && found->count < MANIFEST_PORTS)
 		found->ports[found->count++] = *info;
 }
@@ -34,11 +34,18 @@ static void collect_port(void *arg, const struct port_info *info)
 static int by_index(const void *a, const void *b)
 {
 	const struct port_info *left = a, *right = b;
-	return (int)left->spec.index - (int)right->spec.index;
+	if (left->spec.index != right->spec.index)
+		return (int)left->spec.index - (int)right->spec.index;
+	return (left->id > right->id) - (left->id < right->id); // A port's companions follow it.
 }
 
 static void describe_port(const struct port_info *port, struct manifest_port *out)
 {
+	if (driver_is_function(port)) {
+		memcpy(out->eal.pci, port->spec.function, sizeof(out->eal.pci));
+		memcpy(out->vfio, port->vfio, sizeof(out->vfio));
+		out->iommu_group = out->numa_node = -1;
+	}
 	out->eal.index = port->spec.index;
 	out->eal.queues = port->spec.queues ? port->spec.queues : 1;
 	memcpy(out->eal.mac, port->spec.mac, MAC_SIZE);
@@ -96,7 +103,7 @@ static int write_manifest(
 	int r = -ENOMEM;
 	if (found && manifest) {
 		found->key = place->key;
-		found->sockets = true;
+		found->dpdk = true;
 		service_each_port(docker->daemon, collect_port, found);
 		qsort(found->ports, found->count, sizeof(found->ports[0]), by_index);
 		for (size_t i = 0; i < found->count; i++)
@@ -195,5 +202,7 @@ int place_remove(struct docker *docker, const char *key, struct rwy_err *err)
 			r = 0;
 	}
 	free(found);
-	return r ? r : service_container_remove(docker->daemon, key, err);
+	if (r)
+		return r;
+	return service_container_remove(docker->daemon, key, err);
 }

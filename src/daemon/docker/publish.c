@@ -9,6 +9,13 @@
 static int check_network(struct docker *docker, const struct port_info *port, struct rwy_err *err)
 {
 	struct network_info network;
+	if (driver_is_function(port)) {
+		err_set(err,
+			-EINVAL,
+			"cannot publish ports of '%s': the frames of a NIC's function do not pass the host",
+			port->spec.name);
+		return err_hint(err, "publish on a network of ordinary interfaces");
+	}
 	int r = service_network_get(docker->daemon, port->spec.network, &network, err);
 	if (r || !network.spec.no_gateway)
 		return r;
@@ -34,10 +41,10 @@ static int publish(
 	if (r)
 		err_prefix(err, "cannot publish ports: ");
 	// Nobody reaches a socket, or a network without a way out, from outside.
-	bool takes = !r && driver_is_kernel(&port) && !port.internal;
+	bool takes = !r && driver_is_interface(&port) && !port.internal;
 	if (takes && count)
 		r = check_network(docker, &port, err);
-	if (takes && !r)
+	if (takes && !r && driver_is_kernel(&port))
 		r = service_port_publish(docker->daemon, port.id, list, count, err);
 	service_unlock(docker->daemon);
 	return r;

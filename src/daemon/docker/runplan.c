@@ -4,8 +4,11 @@
 #include "daemon/docker/runplan.h"
 
 #include "base/cleanup.h"
+#include "base/cpumask.h"
 #include "base/fields.h"
 #include "daemon/docker/parse.h"
+#include "daemon/docker/parse_value.h"
+#include "daemon/docker/runplan_settle.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -14,6 +17,7 @@
 
 #define MEMORY_MIB_MIN 16
 #define MEMORY_MIB_MAX 1048576
+#define MEMLOCK_MORE_MIB 64 // Rings and tables beside EAL's memory.
 
 static const struct field network_fields[] = {
 	FIELD(struct runplan_network, network, FIELD_STR, FIELD_REQUIRED),
@@ -26,6 +30,8 @@ static const struct field network_fields[] = {
 	FIELD(struct runplan_network, allow_spoof, FIELD_BOOL, 0),
 	FIELD(struct runplan_network, pin_address, FIELD_BOOL, 0),
 	FIELD_STRUCT(struct runplan_network, limits, port_limits_fields),
+	FIELD(struct runplan_network, vfs, FIELD_U16, 0),
+	FIELD(struct runplan_network, function, FIELD_STR, 0),
 };
 
 static const struct field plan_fields[] = {
@@ -33,6 +39,10 @@ static const struct field plan_fields[] = {
 	FIELD(struct runplan, image, FIELD_STR, 0),
 	FIELD(struct runplan, dry_run, FIELD_BOOL, 0),
 	FIELD(struct runplan, memory, FIELD_U32, 0),
+	FIELD(struct runplan, queues, FIELD_U16, 0),
+	FIELD(struct runplan, vfs, FIELD_U16, 0),
+	FIELD(struct runplan, uid, FIELD_U32, 0),
+	FIELD(struct runplan, cpus, FIELD_STR, 0),
 	FIELD_LIST(struct runplan, networks, network_count, network_fields),
 };
 
@@ -44,38 +54,21 @@ static int check_ip(const char *ip, struct rwy_err *err)
 	return err_set(err, -EINVAL, "'%s' is not an IP address", ip);
 }
 
-static bool is_kernel(const struct runplan_network *network)
+static int check_attach(const char *attach, struct rwy_err *err)
 {
-	return strcmp(network->attach, "kernel") == 0;
-}
-
-static int check_attach(struct runplan_network *network, struct rwy_err *err)
-{
-	if (!network->attach[0])
-		(void)strcpy(network->attach, "vhost");
-	if (strcmp(network->attach, "vhost") == 0)
-		return 0;
-	if (!is_kernel(network)) {
-		err_set(err, -EINVAL, "attachment '%s' is not for containers", network->attach);
-		return err_hint(err, "use vhost or kernel");
-	}
-	if (network->queues > 1 || !network->offloads)
-		return err_set(
-			err,
-			-EINVAL,
-			"a kernel port has no '%s'",
-			network->queues > 1 ? "queues" : "offloads"
-		);
-	return 0;
+	static const char *const words[] = {"", "vhost", "kernel", "vf", "vf-kernel"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(attach, words[i]) == 0)
+			return 0;
+	err_set(err, -EINVAL, "attachment '%s' is not for containers", attach);
+	return err_hint(err, "use vhost, kernel, vf or vf-kernel");
 }
 
 static int check_network(struct runplan_network *network, struct rwy_err *err)
 {
-	int r = check_attach(network, err);
+	int r = check_attach(network->attach, err);
 	if (r)
 		return r;
-	if (!network->queues)
-		network->queues = 1; // Elements of a list begin as zeros.
 	if (network->queues > QUEUES_MAX)
 		return err_set(
 			err, -EINVAL, "%u queues; 1 to %d are possible", network->queues, QUEUES_MAX
@@ -86,7 +79,10 @@ static int check_network(struct runplan_network *network, struct rwy_err *err)
 		err_set(err, -EINVAL, "MAC address %s is a multicast address", mac);
 		return err_hint(err, "the first octet must be even, for example 02:..");
 	}
-	r = port_limits_check(&network->limits, err);
+	if (network->function[0])
+		r = parse_read_function("function", network->function, network->function, err);
+	if (!r)
+		r = port_limits_check(&network->limits, err);
 	return r ? r : check_ip(network->ip, err);
 }
 
@@ -105,14 +101,55 @@ static int check_pairs(const struct runplan *plan, struct rwy_err *err)
 	return 0;
 }
 
-// A place is there for sockets. What needs none is any engine's container.
-static int check_attachments(const struct runplan *plan, struct rwy_err *err)
+static int check_numbers(const struct runplan *plan, const json_t *body, struct rwy_err *err)
 {
-	for (uint32_t i = 0; i < plan->network_count; i++)
-		if (!is_kernel(&plan->networks[i]))
-			return 0;
-	err_set(err, -EINVAL, "cannot plan the container: none of its ports is a vhost port");
-	return err_hint(err, "an ordinary container needs 'docker run --network NET' only");
+	if (plan->memory && (plan->memory < MEMORY_MIB_MIN || plan->memory > MEMORY_MIB_MAX))
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot plan the container: memory is %u MiB, not %d to %d",
+			plan->memory,
+			MEMORY_MIB_MIN,
+			MEMORY_MIB_MAX
+		);
+	if (json_object_get(body, "vfs") && (plan->vfs < 1 || plan->vfs > RUNPLAN_PORTS))
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot plan the container: %u functions; 1 to %d are possible",
+			plan->vfs,
+			RUNPLAN_PORTS
+		);
+	if (plan->queues > QUEUES_MAX)
+		return err_set(
+			err,
+			-EINVAL,
+			"cannot plan the container: %u queues; 1 to %d are possible",
+			plan->queues,
+			QUEUES_MAX
+		);
+	return 0;
+}
+
+static int check_networks(struct runplan *plan, const json_t *body, struct rwy_err *err)
+{
+	for (uint32_t i = 0; i < plan->network_count; i++) {
+		struct runplan_network *network = &plan->networks[i];
+		const json_t *given = json_array_get(json_object_get(body, "networks"), i);
+		network->pin_given = json_object_get(given, "pin_address") != NULL;
+		int r = check_network(network, err);
+		if (!r && json_object_get(given, "vfs") &&
+		    (network->vfs < 1 || network->vfs > RUNPLAN_PORTS))
+			r =
+				err_set(err,
+					-EINVAL,
+					"%u functions; 1 to %d are possible",
+					network->vfs,
+					RUNPLAN_PORTS);
+		if (r)
+			return err_prefix(err, "cannot run on network '%s': ", network->network);
+	}
+	return check_pairs(plan, err);
 }
 
 int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
@@ -134,41 +171,41 @@ int runplan_parse(json_t *body, struct runplan *ret_plan, struct rwy_err *err)
 		return err_prefix(err, "cannot plan the container: ");
 	if (!plan.network_count)
 		return err_set(err, -EINVAL, "cannot plan the container: it has no network");
-	if (plan.memory && (plan.memory < MEMORY_MIB_MIN || plan.memory > MEMORY_MIB_MAX))
-		return err_set(
-			err,
-			-EINVAL,
-			"cannot plan the container: memory is %u MiB, not %d to %d",
-			plan.memory,
-			MEMORY_MIB_MIN,
-			MEMORY_MIB_MAX
-		);
-	for (uint32_t i = 0; i < plan.network_count; i++) {
-		const json_t *given = json_array_get(json_object_get(body, "networks"), i);
-		plan.networks[i].pin_given = json_object_get(given, "pin_address") != NULL;
-		r = check_network(&plan.networks[i], err);
-		if (r)
-			return err_prefix(
-				err, "cannot run on network '%s': ", plan.networks[i].network
-			);
-	}
-	r = check_pairs(&plan, err);
+	r = check_numbers(&plan, body, err);
+	if (!r && cpumask_parse(plan.cpus, &plan.cpu_mask, err))
+		r = err_prefix(err, "cannot plan the container: ");
 	if (!r)
-		r = check_attachments(&plan, err);
+		r = check_networks(&plan, body, err);
 	if (!r)
 		*ret_plan = plan;
 	return r;
 }
 
+static uint16_t add_function_ports(
+	const struct runplan *plan,
+	const struct runplan_network *network,
+	struct eal_port *ret_ports
+)
+{
+	for (uint16_t i = 0; i < network->vfs; i++) {
+		const struct service_function *function = &plan->functions[network->first + i];
+		ret_ports[i] = (struct eal_port){.noiommu = function->noiommu};
+		memcpy(ret_ports[i].pci, function->address, FUNCTION_SIZE);
+	}
+	return network->vfs;
+}
+
 static json_t *make_args(const struct runplan *plan)
 {
-	struct eal_port ports[RUNPLAN_NETWORKS];
-	uint16_t count = 0;
+	struct eal_port ports[RUNPLAN_PORTS];
+	uint16_t count = 0, sockets = 0;
 	for (uint32_t i = 0; i < plan->network_count; i++) {
 		const struct runplan_network *network = &plan->networks[i];
-		if (is_kernel(network))
+		if (runplan_is(network, "vf"))
+			count += add_function_ports(plan, network, ports + count);
+		if (!runplan_is(network, "vhost"))
 			continue;
-		ports[count] = (struct eal_port){.index = count, .queues = network->queues};
+		ports[count] = (struct eal_port){.index = sockets++, .queues = network->queues};
 		memcpy(ports[count].mac, network->mac, MAC_SIZE);
 		count++;
 	}
@@ -202,16 +239,50 @@ static int set_limits(json_t *options, const struct port_limits *limits)
 	return r;
 }
 
-// Which of the place's ports it is: sockets are counted from 0 without gaps, interfaces after them.
+static int rank_of(const struct runplan_network *network)
+{
+	if (runplan_is(network, "vhost"))
+		return 0;
+	return runplan_is(network, "vf") ? 1 : 2;
+}
+
+// Which of the place's ports it is: sockets are counted from 0 without gaps, after them functions, and then interfaces.
 static uint32_t place_index(const struct runplan *plan, uint32_t index)
 {
-	bool kernel = is_kernel(&plan->networks[index]);
+	int rank = rank_of(&plan->networks[index]);
 	uint32_t before = 0;
 	for (uint32_t i = 0; i < plan->network_count; i++) {
-		bool same = is_kernel(&plan->networks[i]) == kernel;
-		before += same ? i < index : kernel;
+		const struct runplan_network *other = &plan->networks[i];
+		bool is_before = rank_of(other) < rank || (rank_of(other) == rank && i < index);
+		if (is_before)
+			before += other->vfs ? other->vfs : 1;
 	}
 	return before;
+}
+
+static int add_function_options(
+	const struct runplan *plan,
+	const struct runplan_network *network,
+	json_t *options
+)
+{
+	char cpus[CPUMASK_TEXT_SIZE];
+	int r = 0;
+	if (!network->vfs)
+		return 0;
+	cpumask_format(plan->cpu_mask, cpus);
+	if (network->vfs > 1)
+		r |= set_number(options, "ringway.vfs", network->vfs);
+	// Its device node is part of the container, so no other function will do at the next start.
+	if (runplan_is(network, "vf"))
+		r |= set_text(options, "ringway.function", plan->functions[network->first].address);
+	else if (network->function[0])
+		r |= set_text(options, "ringway.function", network->function);
+	if (runplan_is(network, "vf") && plan->uid)
+		r |= set_number(options, "ringway.uid", plan->uid);
+	if (cpus[0])
+		r |= set_text(options, "ringway.cpus", cpus);
+	return r;
 }
 
 static json_t *make_options(const struct runplan *plan, uint32_t index)
@@ -236,8 +307,9 @@ static json_t *make_options(const struct runplan *plan, uint32_t index)
 	if (network->pin_given)
 		r |= set_text(options, "ringway.pin-address", network->pin_address ? "on" : "off");
 	r |= set_limits(options, &network->limits);
-	if (plan->memory && !is_kernel(network))
+	if (plan->memory && rank_of(network) < 2)
 		r |= set_number(options, "ringway.memory", plan->memory);
+	r |= add_function_options(plan, network, options);
 	// Where the container has a name, its ports are called after it; otherwise after the key.
 	(void)snprintf(name, sizeof(name), "%s.%s", plan->name, network->network); // It fits.
 	if (plan->name[0] && driver_name_is_valid(name))
@@ -291,6 +363,38 @@ static json_t *make_mounts(const struct runplan *plan)
 	);
 }
 
+static int add_device(json_t *devices, const char *path)
+{
+	size_t i;
+	json_t *device;
+	json_array_foreach(devices, i, device)
+	{
+		// Functions of one IOMMU group share their node.
+		if (strcmp(json_string_value(json_object_get(device, "path")), path) == 0)
+			return 0;
+	}
+	return json_array_append_new(
+		devices, json_pack("{s:s, s:s}", "path", path, "permissions", "rwm")
+	);
+}
+
+// What VFIO asks of the container: the device nodes, and the right to lock all memory that the functions reach.
+static int add_vfio(const struct runplan *plan, json_t *reply)
+{
+	_cleanup_json_ json_t *devices = json_array();
+	json_int_t memlock = ((json_int_t)plan->eal_memory.size_mib + MEMLOCK_MORE_MIB) << 20;
+	int r = add_device(devices, "/dev/vfio/vfio");
+	for (uint32_t i = 0; i < plan->network_count; i++) {
+		const struct runplan_network *network = &plan->networks[i];
+		for (uint16_t j = 0; runplan_is(network, "vf") && j < network->vfs; j++)
+			r |= add_device(devices, plan->functions[network->first + j].vfio);
+	}
+	if (json_array_size(devices) < 2)
+		return r;
+	r |= json_object_set(reply, "devices", devices);
+	return r | json_object_set_new(reply, "ulimits", json_pack("{s:I}", "memlock", memlock));
+}
+
 int runplan_make(const struct runplan *plan, json_t *reply, struct rwy_err *err)
 {
 	_cleanup_json_ json_t *args = make_args(plan);
@@ -306,5 +410,6 @@ int runplan_make(const struct runplan *plan, json_t *reply, struct rwy_err *err)
 	);
 	r |= json_object_set_new(reply, "labels", json_pack("{s:s}", "ringway.key", plan->key));
 	r |= json_object_set_new(reply, "networks", make_networks(plan));
+	r |= add_vfio(plan, reply);
 	return r ? err_set(err, -ENOMEM, "cannot plan the container: no memory") : 0;
 }

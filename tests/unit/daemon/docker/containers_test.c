@@ -24,8 +24,8 @@ struct bench {
 static void add_network(struct bench *bench, const char *name, bool docker, const char *id)
 {
 	// Subnets must not overlap; that of `fast` is 10.1.0.0/24.
-	static const char letters[] = "fCwp";
-	struct network_spec spec = {.docker = docker};
+	static const char letters[] = "fCwpc";
+	struct network_spec spec = {.docker = docker, .functions = NETWORK_FUNCTIONS_NONE};
 	struct network_info row;
 	snprintf(spec.name, sizeof(spec.name), "%s", name);
 	snprintf(
@@ -35,6 +35,11 @@ static void add_network(struct bench *bench, const char *name, bool docker, cons
 		(int)(strchr(letters, name[0]) - letters) + 1
 	);
 	snprintf(spec.docker_id, sizeof(spec.docker_id), "%s", id);
+	if (strcmp(name, "cards") == 0) {
+		memcpy(spec.driver, "sriov", 6);
+		memcpy(spec.functions.parent, "eth2", 5);
+		spec.functions.vfs = 3;
+	}
 	service_lock(bench->docker.daemon);
 	assert_int_equal(service_network_add(bench->docker.daemon, &spec, &row, NULL), 0);
 	service_unlock(bench->docker.daemon);
@@ -54,6 +59,7 @@ static int setup(void **state)
 	add_network(bench, "Capital", true, "ab");
 	add_network(bench, "waiting", true, "");
 	add_network(bench, "private", false, "");
+	add_network(bench, "cards", true, "cd");
 	*state = bench;
 	return 0;
 }

@@ -299,6 +299,95 @@ static void test_publish_needs_the_gateway_port(void **state)
 	driver_bench_refused(bench, program(bench, "e1", MAP), "ringway.gateway=off");
 }
 
+// Two functions, with a gateway that somebody gave.
+static void make_cards(struct driver_bench *bench, const char *options)
+{
+	char body[1024];
+	snprintf(
+		body,
+		sizeof(body),
+		"{\"NetworkID\":\"" NET "\",\"Options\":{\"com.docker.network.generic\":{"
+		"\"ringway.driver\":\"sriov\",\"netdevice\":\"eth2\",\"nvf\":\"2\"%s}},"
+		"\"IPv4Data\":[{\"Pool\":\"10.1.0.0/24\",\"Gateway\":\"10.1.0.1/24\"}]}",
+		options
+	);
+	assert_int_equal(driver_bench_call(bench, "/NetworkDriver.CreateNetwork", body), 200);
+}
+
+#define ADDRESS "\"Address\":\"10.1.0.2/24\",\"MacAddress\":\"\""
+
+static void test_interface_of_a_function(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_cards(bench, "");
+	assert_int_equal(make_endpoint(bench, "e1", ADDRESS, ""), 200);
+	struct port_info port = port_of(bench, "e1");
+	assert_string_equal(port.spec.attach, "vf-kernel");
+	assert_false(port.spec.pin_address);
+	assert_string_equal(port.ifname_host, "eth9v0");
+	expect_mac(bench, "e1", "02:72:0a:01:00:02");
+	expect_join(bench, "e1", "\"Gateway\":\"10.1.0.1\"");
+	assert_int_equal(
+		driver_bench_endpoint(bench, "/NetworkDriver.EndpointOperInfo", "e1"), 200
+	);
+	json_t *told = json_object_get(bench->reply, "Value");
+	assert_string_equal(
+		json_string_value(json_object_get(told, "ringway.interface")), "eth9v0"
+	);
+	assert_string_equal(
+		json_string_value(json_object_get(told, "ringway.function")), port.spec.function
+	);
+	assert_null(json_object_get(told, "ringway.socket"));
+	// Its frames do not pass the host.
+	driver_bench_refused(bench, program(bench, "e1", MAP), "of a NIC's function");
+	assert_int_equal(program(bench, "e1", ""), 200);
+	const char *revoke = "/NetworkDriver.RevokeExternalConnectivity";
+	assert_int_equal(driver_bench_endpoint(bench, revoke, "e1"), 200);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
+	assert_int_equal(fake_service_ports(bench->docker.daemon), 0);
+}
+
+static void test_interface_of_a_function_without_gateway(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_cards(bench, ",\"ringway.gateway\":\"off\"");
+	assert_int_equal(
+		make_endpoint(bench, "e1", ADDRESS, "\"ringway.attach\":\"vf-kernel\""), 200
+	);
+	expect_join(bench, "e1", "\"DisableGatewayService\":true");
+}
+
+static void test_function_under_vfio(void **state)
+{
+	struct driver_bench *bench = *state;
+	make_cards(bench, "");
+	const char *options = "\"ringway.attach\":\"vf\",\"ringway.uid\":\"1000\","
+			      "\"ringway.cpus\":\"1\",\"ringway.rate\":\"rx:1g\"";
+	assert_int_equal(make_endpoint(bench, "e1", ADDRESS, options), 200);
+	struct port_info port = port_of(bench, "e1");
+	assert_string_equal(port.spec.attach, "vf");
+	assert_int_equal(port.spec.owner_uid, 1000);
+	assert_int_equal(port.spec.cpus, 2);
+	assert_int_equal(port.spec.limits.rx_bps, 1000000000);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.Join", "e1"), 200);
+	driver_bench_expect(bench, "{\"InterfaceName\":{},\"DisableGatewayService\":true}");
+	// That one is taken; the other one is not.
+	char taken[64];
+	snprintf(taken, sizeof(taken), "\"ringway.function\":\"%s\"", port.spec.function);
+	driver_bench_refused(
+		bench,
+		make_endpoint(bench, "e2", "\"Address\":\"10.1.0.3/24\"", taken),
+		"no free function"
+	);
+	assert_int_equal(make_endpoint(bench, "e2", "\"Address\":\"10.1.0.3/24\"", ""), 200);
+	driver_bench_refused(
+		bench,
+		make_endpoint(bench, "e3", "\"Address\":\"10.1.0.4/24\"", ""),
+		"no free function"
+	);
+	assert_int_equal(fake_service_ports(bench->docker.daemon), 2);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driver_bench_setup, driver_bench_teardown)
 
 int main(void)
@@ -315,6 +404,9 @@ int main(void)
 		TEST(test_publish_refusals),
 		TEST(test_publish_where_nobody_comes_in),
 		TEST(test_publish_needs_the_gateway_port),
+		TEST(test_interface_of_a_function),
+		TEST(test_interface_of_a_function_without_gateway),
+		TEST(test_function_under_vfio),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

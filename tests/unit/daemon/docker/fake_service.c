@@ -3,6 +3,7 @@
 #include "tests/unit/daemon/docker/fake_service.h"
 
 #include "daemon/model/spec.h"
+#include "tests/unit/daemon/docker/fake_rows.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -13,19 +14,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#define ROWS 64
-
-struct daemon {
-	pthread_mutex_t lock;
-	char run_dir[PATH_TEXT_SIZE];
-	uint32_t next_id;
-	struct network_info networks[ROWS];
-	struct port_info ports[ROWS];
-	struct container_info places[ROWS];
-	struct port_publish published[ROWS][4]; // Of the port in the same row.
-	size_t published_count[ROWS];
-};
 
 static int64_t now_ms(void)
 {
@@ -59,13 +47,6 @@ bool fake_service_is_locked(struct daemon *d)
 	if (!r)
 		pthread_mutex_unlock(&d->lock);
 	return r != 0;
-}
-
-static void held(struct daemon *d)
-{
-	// EDEADLK or EBUSY; 0 would mean that nobody had it.
-	if (pthread_mutex_trylock(&d->lock) == 0)
-		abort();
 }
 
 void service_lock(struct daemon *d)
@@ -151,6 +132,7 @@ int service_network_add(
 		if (!spec->mtu)
 			d->networks[i].spec.mtu = 1500;
 		*ret = d->networks[i];
+		fake_functions_make(d, spec);
 		return 0;
 	}
 	return err_set(err, -ENOSPC, "full");
@@ -262,6 +244,7 @@ int service_network_remove(struct daemon *d, const char *name, struct rwy_err *e
 		return err_set(err, -ENOENT, "no network '%s'", name);
 	if (row->ports)
 		return err_set(err, -EBUSY, "network '%s' has ports", name);
+	fake_functions_forget(d, name);
 	row->id = 0;
 	return 0;
 }
@@ -271,6 +254,7 @@ static void drop_port(struct daemon *d, struct port_info *port)
 	struct network_info *network = find_network(d, port->spec.network);
 	if (network)
 		network->ports--;
+	fake_functions_drop(d, port->spec.name);
 	port->id = 0;
 }
 
@@ -329,8 +313,11 @@ int service_port_add(
 	if (mac_is_zero(row->spec.mac))
 		memcpy(row->spec.mac, (uint8_t[]){2, 0, 0, 0, 1, (uint8_t)row->id}, MAC_SIZE);
 	network->ports++;
+	int r = fake_functions_take(d, row, err);
 	*ret = *row;
-	return 0;
+	if (r)
+		drop_port(d, row);
+	return r;
 }
 
 int service_port_get(struct daemon *d, const char *name, struct port_info *ret, struct rwy_err *err)

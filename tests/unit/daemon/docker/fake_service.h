@@ -12,5 +12,7 @@ void fake_service_age(struct daemon *d, int64_t created_ms);
 unsigned int fake_service_networks(struct daemon *d);
 unsigned int fake_service_ports(struct daemon *d);
 unsigned int fake_service_places(struct daemon *d);
+// Functions that are kept for a place.
+unsigned int fake_service_kept(struct daemon *d);
 // Whether the lock is held by anybody.
 bool fake_service_is_locked(struct daemon *d);

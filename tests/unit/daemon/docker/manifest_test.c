@@ -75,10 +75,10 @@ static void test_write_and_replace(void **state)
 	read_file(dir, "manifest.json", text, sizeof(text));
 	_cleanup_json_ json_t *object = json_loads(text, 0, NULL);
 	_cleanup_json_ json_t *expected = json_loads(
-		"{\"version\":1,\"ports\":[{\"name\":\"gen.fast\",\"network\":\"fast\",\"socket\":"
-		"\"/run/ringway/net0.sock\",\"mac\":\"02:00:00:00:00:01\",\"ip\":\"10.1.0.2/24\","
+		"{\"version\":1,\"ports\":[{\"name\":\"gen.fast\",\"network\":\"fast\",\"attach\":"
+		"\"vhost\",\"socket\":\"/run/ringway/net0.sock\",\"mac\":\"02:00:00:00:00:01\",\"ip\":\"10.1.0.2/24\","
 		"\"gateway\":\"10.1.0.1\",\"mtu\":1500,\"queues\":2},{\"name\":\"gen.other\","
-		"\"network\":\"other\",\"socket\":\"/run/ringway/net3.sock\",\"mac\":"
+		"\"network\":\"other\",\"attach\":\"vhost\",\"socket\":\"/run/ringway/net3.sock\",\"mac\":"
 		"\"02:00:00:00:00:02\",\"mtu\":9000,\"queues\":1}],\"lcores\":null,"
 		"\"memory\":{\"hugepages\":false,\"size_mib\":704}}",
 		0,
@@ -93,6 +93,48 @@ static void test_write_and_replace(void **state)
 	assert_string_equal(
 		text, "--no-pci\n--no-telemetry\n--in-memory\n--single-file-segments\n"
 	);
+	remove_dir(dir);
+}
+
+// Functions beside a socket: no other device is looked for, and their addresses are virtual ones.
+static void test_functions_beside_a_socket(void **state)
+{
+	char dir[] = "/tmp/ringway-manifest-XXXXXX";
+	char text[4096];
+	struct manifest mixed = sample;
+	struct manifest_port *function = &mixed.ports[mixed.port_count++];
+	*function = (struct manifest_port){
+		.eal = {.index = 4, .mac = {2, 0, 0, 0, 0, 3}, .pci = "0000:03:10.2"},
+		.name = "gen.cards",
+		.network = "cards",
+		.ip = "40.0.0.2/24",
+		.mtu = 1500,
+		.vfio = "/dev/vfio/12",
+		.iommu_group = 12,
+		.numa_node = -1,
+	};
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(manifest_write(dir, &mixed, NULL), 0);
+	read_file(dir, "eal-args", text, sizeof(text));
+	assert_ptr_equal(
+		strstr(text, "-a\n0000:03:10.2\n--iova-mode=va\n--no-telemetry\n--vdev="), text
+	);
+	assert_null(strstr(text, "--no-pci"));
+	assert_null(strstr(text, "virtio_user4"));
+	read_file(dir, "manifest.json", text, sizeof(text));
+	_cleanup_json_ json_t *object = json_loads(text, 0, NULL);
+	_cleanup_json_ json_t *expected = json_loads(
+		"{\"name\":\"gen.cards\",\"network\":\"cards\",\"attach\":\"vf\",\"pci\":"
+		"\"0000:03:10.2\",\"vfio\":\"/dev/vfio/12\",\"iommu_group\":12,\"numa_node\":-1,"
+		"\"mac\":\"02:00:00:00:00:03\",\"ip\":\"40.0.0.2/24\",\"mtu\":1500}",
+		0,
+		NULL
+	);
+	assert_true(json_equal(json_array_get(json_object_get(object, "ports"), 2), expected));
+	function->eal.noiommu = true;
+	assert_int_equal(manifest_write(dir, &mixed, NULL), 0);
+	read_file(dir, "eal-args", text, sizeof(text));
+	assert_non_null(strstr(text, "\n--iova-mode=pa\n"));
 	remove_dir(dir);
 }
 
@@ -205,6 +247,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_write_and_replace),
+		cmocka_unit_test(test_functions_beside_a_socket),
 		cmocka_unit_test(test_memory_is_read_back),
 		cmocka_unit_test(test_links_are_not_followed),
 		cmocka_unit_test(test_write_into_nothing),

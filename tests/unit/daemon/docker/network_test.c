@@ -10,6 +10,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#define NOTHING NETWORK_FUNCTIONS_NONE
+
 static const struct network_spec full = {
 	.name = "fast",
 	.subnet = "10.88.0.0/24",
@@ -25,6 +27,28 @@ static const struct network_spec full = {
 	.vlan = 7,
 	.uplink = "eth1",
 	.docker = true,
+	.functions = NOTHING,
+};
+
+static const struct network_spec sriov = {
+	.name = "cards",
+	.subnet = "40.0.0.0/24",
+	.mtu = 1500,
+	.no_gateway = true,
+	.vlan = 9,
+	.docker = true,
+	.driver = "sriov",
+	.functions =
+		{
+			.parent = "eth2",
+			.vfs = 4,
+			.noiommu = true,
+			.trust = 1,
+			.spoof_check = 0,
+			.link_state = 1,
+			.rate_min = -1,
+			.rate_max = 1000,
+		},
 };
 
 static void test_body(void **state)
@@ -48,7 +72,8 @@ static void test_body(void **state)
 
 static void test_body_of_a_plain_network(void **state)
 {
-	const struct network_spec spec = {.name = "n", .mtu = 1500, .docker = true};
+	const struct network_spec spec = {
+		.name = "n", .mtu = 1500, .docker = true, .functions = NOTHING};
 	_cleanup_json_ json_t *body = network_engine_body("rw2", &spec);
 	_cleanup_json_ json_t *expected = json_loads(
 		"{\"Name\":\"n\",\"CheckDuplicate\":true,\"Driver\":\"rw2\",\"Internal\":false,"
@@ -58,6 +83,26 @@ static void test_body_of_a_plain_network(void **state)
 		NULL
 	);
 	assert_true(json_equal(body, expected));
+}
+
+static void test_body_of_functions(void **state)
+{
+	_cleanup_json_ json_t *body = network_engine_body("ringway", &sriov);
+	_cleanup_json_ json_t *expected = json_loads(
+		"{\"ringway.name\":\"cards\",\"mtu\":\"1500\",\"ringway.gateway\":\"off\","
+		"\"ringway.driver\":\"sriov\",\"ringway.parent\":\"eth2\",\"ringway.vfs\":\"4\","
+		"\"ringway.trust\":\"on\",\"ringway.spoofchk\":\"off\",\"ringway.link-state\":"
+		"\"enable\",\"ringway.rate\":\"max:1000M\",\"ringway.allow-unsafe-noiommu\":\"on\","
+		"\"ringway.vlan\":\"9\"}",
+		0,
+		NULL
+	);
+	assert_true(json_equal(json_object_get(body, "Options"), expected));
+	// One that was given is Docker's too.
+	struct network_spec routed = sriov;
+	memcpy(routed.gateway, "40.0.0.254", 11);
+	_cleanup_json_ json_t *with = network_engine_body("ringway", &routed);
+	assert_null(json_object_get(json_object_get(with, "Options"), "ringway.gateway"));
 }
 
 // What Docker makes of that body and gives the driver.
@@ -208,6 +253,89 @@ static void test_differences(void **state)
 	expect_different(bench, &six, &row, "IPv6 subnet fd00:88::/64, not none");
 }
 
+// Docker picks a gateway in any case; where nobody asked for one, no container gets it.
+static json_t *as_called_with_gateway(const struct network_spec *spec)
+{
+	json_t *body = as_called(spec);
+	json_t *pool = json_array_get(json_object_get(body, "IPv4Data"), 0);
+	if (!json_object_get(pool, "Gateway"))
+		json_object_set_new(pool, "Gateway", json_string("40.0.0.1/24"));
+	return body;
+}
+
+static int create_body(struct driver_bench *bench, json_t *body)
+{
+	char *text = json_dumps(body, 0);
+	int r = driver_bench_call(bench, "/NetworkDriver.CreateNetwork", text);
+	free(text);
+	json_decref(body);
+	return r;
+}
+
+static void test_functions_by_our_door(void **state)
+{
+	struct driver_bench *bench = *state;
+	add_row(bench, &sriov);
+	assert_int_equal(create_body(bench, as_called_with_gateway(&sriov)), 200);
+	assert_int_equal(fake_service_networks(bench->docker.daemon), 1);
+	assert_string_equal(row_of(bench).name, "cards");
+	assert_string_equal(row_of(bench).gateway, "");
+}
+
+static void test_functions_by_our_door_without_options(void **state)
+{
+	struct driver_bench *bench = *state;
+	add_row(bench, &sriov);
+	json_t *body = as_called_with_gateway(&sriov);
+	json_t *generic =
+		json_object_get(json_object_get(body, "Options"), "com.docker.network.generic");
+	json_object_clear(generic);
+	json_object_set_new(generic, "ringway.name", json_string("cards"));
+	assert_int_equal(create_body(bench, body), 200);
+	assert_string_equal(row_of(bench).gateway, "");
+	assert_int_equal(row_of(bench).functions.vfs, 4);
+}
+
+static void test_functions_by_dockers_door(void **state)
+{
+	struct driver_bench *bench = *state;
+	assert_int_equal(create_body(bench, as_called_with_gateway(&sriov)), 200);
+	struct network_spec got = row_of(bench);
+	_cleanup_json_ json_t *before = network_engine_body("ringway", &sriov);
+	_cleanup_json_ json_t *after = network_engine_body("ringway", &got);
+	assert_true(json_equal(before, after));
+	assert_memory_equal(&got.functions, &sriov.functions, sizeof(got.functions));
+}
+
+static void test_functions_differ(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct network_spec row = sriov;
+	row.functions.vfs = 5;
+	expect_different(bench, &row, &sriov, "ringway.vfs 5, not 4");
+	row = sriov;
+	memcpy(row.functions.parent, "eth3", 5);
+	expect_different(bench, &row, &sriov, "ringway.parent eth3, not eth2");
+	row = sriov;
+	row.functions.trust = -1;
+	expect_different(bench, &row, &sriov, "ringway.trust none, not 1");
+	row = sriov;
+	row.functions.spoof_check = 1;
+	expect_different(bench, &row, &sriov, "ringway.spoofchk 1, not 0");
+	row = sriov;
+	row.functions.link_state = 0;
+	expect_different(bench, &row, &sriov, "ringway.link-state auto, not enable");
+	row = sriov;
+	row.functions.rate_max = 0;
+	expect_different(bench, &row, &sriov, "in Mbit/s at most 0, not 1000");
+	row = sriov;
+	row.functions.noiommu = false;
+	expect_different(bench, &row, &sriov, "allow-unsafe-noiommu off, not on");
+	row = sriov;
+	row.driver[0] = '\0';
+	expect_different(bench, &row, &sriov, "ringway.driver switch, not sriov");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driver_bench_setup, driver_bench_teardown)
 
 int main(void)
@@ -215,10 +343,15 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_body),
 		cmocka_unit_test(test_body_of_a_plain_network),
+		cmocka_unit_test(test_body_of_functions),
 		TEST(test_our_door),
 		TEST(test_dockers_door),
 		TEST(test_options_left_out),
 		TEST(test_differences),
+		TEST(test_functions_by_our_door),
+		TEST(test_functions_by_our_door_without_options),
+		TEST(test_functions_by_dockers_door),
+		TEST(test_functions_differ),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -191,7 +191,7 @@ static void test_kernel_endpoint(void **state)
 	);
 	struct driver_endpoint endpoint;
 	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
-	assert_int_equal(endpoint.attach, DRIVER_ATTACH_KERNEL);
+	assert_int_equal(endpoint.attach, DRIVER_ATTACH_DEFAULT);
 	assert_string_equal(endpoint.ip, "10.88.0.128/24");
 	assert_string_equal(endpoint.ip6, "fd00:88::2/64");
 	assert_true(endpoint.mac_given);
@@ -201,7 +201,7 @@ static void test_kernel_endpoint(void **state)
 	// Docker says nothing at all of an endpoint on an internal network.
 	json_object_set_new(body, "Options", json_object());
 	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
-	assert_int_equal(endpoint.attach, DRIVER_ATTACH_KERNEL);
+	assert_int_equal(endpoint.attach, DRIVER_ATTACH_DEFAULT);
 	json_object_set_new(body, "Options", json_pack("{s:s}", "ringway.attach", "kernel"));
 	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
 	assert_int_equal(endpoint.attach, DRIVER_ATTACH_KERNEL);
@@ -363,6 +363,19 @@ static void test_network_refusals(void **state)
 		{NETWORK_WITH("\"ringway.uplink\":\"%s\""), "ringway.uplink"},
 		{NETWORK_WITH("\"ringway.gateway\":\"10.1.0.1\""), "ringway.gateway"},
 		{NETWORK_WITH("\"ringway.proxy-neighbors\":\"\""), "ringway.proxy-neighbors"},
+		{NETWORK_WITH("\"ringway.driver\":\"macvlan\""), "'macvlan', not a driver"},
+		{NETWORK_WITH("\"netdevice\":\"\""), "'netdevice'"},
+		{NETWORK_WITH("\"ringway.parent\":\"%s\""), "ringway.parent"},
+		{NETWORK_WITH("\"netdevice\":\"eth2\",\"ringway.pf-pci\":\"0000:03:00.0\""),
+		 "another one says"},
+		{NETWORK_WITH("\"nvf\":\"0\""), "1 to 256"},
+		{NETWORK_WITH("\"nvf\":\"2\",\"ringway.vfs\":\"3\""), "another one says"},
+		{NETWORK_WITH("\"ringway.vfs\":\"257\""), "1 to 256"},
+		{NETWORK_WITH("\"ringway.trust\":\"yes\""), "not on or off"},
+		{NETWORK_WITH("\"ringway.spoofchk\":\"\""), "ringway.spoofchk"},
+		{NETWORK_WITH("\"ringway.link-state\":\"up\""), "auto, enable or disable"},
+		{NETWORK_WITH("\"ringway.rate\":\"50kfps\""), "'ringway.rate': rate '50kfps'"},
+		{NETWORK_WITH("\"ringway.allow-unsafe-noiommu\":\"1\""), "noiommu"},
 		{NETWORK_WITH("\"ringway.pin-address\":\"on\""),
 		 "'ringway.pin-address' is unknown"},
 	};
@@ -381,6 +394,7 @@ static void test_network_refusals(void **state)
 	"\"Options\":{\"ringway.attach\":\"vhost\"" options "}}"
 #define KERNEL_WITH(options) \
 	"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\",\"Options\":{" options "}}"
+#define VF_WITH(options) KERNEL_WITH("\"ringway.attach\":\"vf\"," options)
 #define INTERFACE_WITH(members)                                                    \
 	"{\"NetworkID\":\"a1\",\"EndpointID\":\"b2\",\"Interface\":{" members "}," \
 	"\"Options\":{\"ringway.attach\":\"vhost\",\"ringway.mac\":\"02:00:00:00:00:01\"}}"
@@ -418,6 +432,23 @@ static void test_endpoint_refusals(void **state)
 		{ENDPOINT_WITH(",\"ringway.burst\":\"1fps\""), "option 'ringway.burst': burst"},
 		{ENDPOINT_WITH(",\"ringway.flood-rate\":\"\""),
 		 "option 'ringway.flood-rate': flood"},
+		{ENDPOINT_WITH(",\"ringway.vfs\":\"2\""), "'ringway.vfs' is for DPDK"},
+		{ENDPOINT_WITH(",\"ringway.function\":\"03:10.2\""), "is for functions"},
+		{ENDPOINT_WITH(",\"ringway.cpus\":\"1\""), "is for functions"},
+		{KERNEL_WITH("\"ringway.vfs\":\"2\""), "'ringway.vfs' is for DPDK"},
+		{KERNEL_WITH("\"ringway.uid\":\"7\""), "'ringway.uid' is for DPDK"},
+		{KERNEL_WITH("\"ringway.attach\":\"vf-kernel\",\"ringway.vfs\":\"2\""),
+		 "an interface, which the engine moves"},
+		{VF_WITH("\"ringway.vfs\":\"17\""), "1 to 16"},
+		{VF_WITH("\"ringway.vfs\":\"0\""), "1 to 16"},
+		{VF_WITH("\"ringway.queues\":\"2\""), "'ringway.queues' is for DPDK"},
+		{VF_WITH("\"ringway.function\":\"eth2\""), "PCI function's address"},
+		{VF_WITH("\"ringway.function\":\"0000:03:10\""), "PCI function's address"},
+		{VF_WITH("\"ringway.function\":\"0000:03:10.2.\""), "PCI function's address"},
+		{VF_WITH("\"ringway.function\":\"%s\""), "PCI function's address"},
+		{VF_WITH("\"ringway.cpus\":\"all\""), "no list of CPUs"},
+		{VF_WITH("\"ringway.uid\":\"root\""), "ringway.uid"},
+		{VF_WITH("\"ringway.uid\":\"4294967295\""), "4294967294"},
 		{ENDPOINT_WITH(",\"ringway.rates\":\"1\""), "'ringway.rates' is unknown"},
 		{INTERFACE_WITH("\"MacAddress\":\"02:00:00:00:00:02\""), "differ"},
 		{INTERFACE_WITH("\"MacAddress\":\"ff:ff:ff:ff:ff:ff\""), "multicast"},

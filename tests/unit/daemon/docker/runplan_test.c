@@ -5,13 +5,22 @@
 #include "tests/lib/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+// A network that is called cards* consists of functions, and one that is called both* has some too.
 static int parse(const char *text, struct runplan *plan, struct rwy_err *err)
 {
 	_cleanup_json_ json_t *body = json_loads(text, 0, NULL);
 	assert_non_null(body);
-	return runplan_parse(body, plan, err);
+	int r = runplan_parse(body, plan, err);
+	for (uint32_t i = 0; !r && i < plan->network_count; i++) {
+		struct runplan_network *network = &plan->networks[i];
+		network->sriov = strncmp(network->network, "cards", 5) == 0;
+		network->has_functions =
+			network->sriov || strncmp(network->network, "both", 4) == 0;
+	}
+	return r ? r : runplan_settle(plan, err);
 }
 
 static void test_plan(void **state)
@@ -108,6 +117,123 @@ static void test_interface_beside_sockets(void **state)
 	assert_null(strstr(args, "virtio_user2"));
 }
 
+static void keep(struct runplan *plan)
+{
+	for (int i = 0; i < RUNPLAN_PORTS; i++) {
+		struct service_function *function = &plan->functions[i];
+		*function = (struct service_function){.iommu_group = i / 2};
+		(void)snprintf(function->address, FUNCTION_SIZE, "0000:03:%02x.0", i & 0xff);
+		// Two of a group share its node.
+		(void)snprintf(function->vfio, sizeof(function->vfio), "/dev/vfio/%d", i / 2);
+	}
+	memcpy(plan->key, "00112233445566ff", KEY_SIZE);
+	plan->run_dir = plan->preload = "/x";
+	plan->eal_memory = (struct eal_memory){.size_mib = 704};
+}
+
+static const char *opt_text(json_t *reply, size_t network, const char *name)
+{
+	return json_string_value(driver_opt(reply, network, name));
+}
+
+// Sockets without gaps, then functions, each of which counts, then interfaces.
+static void test_functions_among_others(void **state)
+{
+	struct runplan plan;
+	_cleanup_json_ json_t *reply = json_object();
+	assert_int_equal(
+		parse("{\"vfs\":3,\"queues\":2,\"uid\":1000,\"cpus\":\"0-1,4\",\"memory\":64,"
+		      "\"networks\":["
+		      "{\"network\":\"k\",\"attach\":\"kernel\"},"
+		      "{\"network\":\"cards\"},"
+		      "{\"network\":\"a\"},"
+		      "{\"network\":\"both\",\"attach\":\"vf-kernel\",\"function\":\"04:10.2\"},"
+		      "{\"network\":\"cards2\",\"vfs\":1,\"limits\":{\"rx_bps\":1000000}},"
+		      "{\"network\":\"both2\",\"queues\":1}]}",
+		      &plan,
+		      NULL),
+		0
+	);
+	keep(&plan);
+	assert_int_equal(runplan_make(&plan, reply, NULL), 0);
+	static const char *const indices[] = {"6", "2", "0", "7", "5", "1"};
+	for (size_t i = 0; i < 6; i++)
+		assert_string_equal(opt_text(reply, i, "ringway.index"), indices[i]);
+	assert_string_equal(opt_text(reply, 1, "ringway.attach"), "vf");
+	assert_string_equal(opt_text(reply, 1, "ringway.vfs"), "3");
+	assert_string_equal(opt_text(reply, 1, "ringway.function"), "0000:03:00.0");
+	assert_string_equal(opt_text(reply, 1, "ringway.uid"), "1000");
+	assert_string_equal(opt_text(reply, 1, "ringway.cpus"), "0-1,4");
+	assert_string_equal(opt_text(reply, 1, "ringway.memory"), "64");
+	assert_null(opt_text(reply, 1, "ringway.queues"));
+	assert_string_equal(opt_text(reply, 2, "ringway.queues"), "2");
+	assert_null(opt_text(reply, 2, "ringway.uid"));
+	assert_string_equal(opt_text(reply, 3, "ringway.function"), "0000:04:10.2");
+	assert_null(opt_text(reply, 3, "ringway.uid"));
+	assert_null(opt_text(reply, 3, "ringway.memory"));
+	assert_string_equal(opt_text(reply, 3, "ringway.cpus"), "0-1,4");
+	assert_string_equal(opt_text(reply, 4, "ringway.function"), "0000:03:04.0");
+	assert_null(opt_text(reply, 4, "ringway.vfs"));
+	assert_string_equal(opt_text(reply, 4, "ringway.rate"), "rx:1000000bit");
+	assert_null(opt_text(reply, 5, "ringway.queues"));
+	const char *args =
+		json_string_value(json_object_get(json_object_get(reply, "env"), "RINGWAY_EAL_ARGS")
+		);
+	const char *expected = "-a 0000:03:00.0 -a 0000:03:01.0 -a 0000:03:02.0 -a 0000:03:04.0 "
+			       "--iova-mode=va --no-telemetry --vdev=virtio_user0,";
+	assert_memory_equal(args, expected, strlen(expected));
+	_cleanup_json_ json_t *devices = json_loads(
+		"[{\"path\":\"/dev/vfio/vfio\",\"permissions\":\"rwm\"},"
+		"{\"path\":\"/dev/vfio/0\",\"permissions\":\"rwm\"},"
+		"{\"path\":\"/dev/vfio/1\",\"permissions\":\"rwm\"},"
+		"{\"path\":\"/dev/vfio/2\",\"permissions\":\"rwm\"}]",
+		0,
+		NULL
+	);
+	assert_true(json_equal(json_object_get(reply, "devices"), devices));
+	json_t *memlock = json_object_get(json_object_get(reply, "ulimits"), "memlock");
+	assert_int_equal(json_integer_value(memlock), 768LL << 20);
+}
+
+static void test_wishes(void **state)
+{
+	struct runplan plan;
+	assert_int_equal(
+		parse("{\"dry_run\":true,\"cpus\":\"3\",\"networks\":[{\"network\":\"a\"},"
+		      "{\"network\":\"cards\",\"vfs\":2,\"function\":\"0000:0A:10.2\"}]}",
+		      &plan,
+		      NULL),
+		0
+	);
+	assert_int_equal(runplan_wish(&plan, &plan.networks[0]).count, 0);
+	struct function_wish wish = runplan_wish(&plan, &plan.networks[1]);
+	assert_string_equal(wish.network, "cards");
+	assert_string_equal(wish.attach, "vf");
+	assert_string_equal(wish.function, "0000:0a:10.2");
+	assert_int_equal(wish.count, 2);
+	assert_int_equal(wish.cpus, 8);
+	assert_true(wish.dry);
+}
+
+// An ordinary container that gets a function's interface needs no device.
+static void test_interface_of_a_function_alone(void **state)
+{
+	struct runplan plan;
+	_cleanup_json_ json_t *reply = json_object();
+	assert_int_equal(
+		parse("{\"networks\":[{\"network\":\"cards\",\"attach\":\"vf-kernel\"}]}",
+		      &plan,
+		      NULL),
+		0
+	);
+	keep(&plan);
+	assert_int_equal(runplan_make(&plan, reply, NULL), 0);
+	assert_null(json_object_get(reply, "devices"));
+	assert_null(json_object_get(reply, "ulimits"));
+	assert_string_equal(opt_text(reply, 0, "ringway.attach"), "vf-kernel");
+	assert_null(opt_text(reply, 0, "ringway.function"));
+}
+
 static void test_refusals(void **state)
 {
 	static const struct {
@@ -127,7 +253,7 @@ static void test_refusals(void **state)
 		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"ether\"}]}",
 		 "attachment 'ether' is not for containers"},
 		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\"}]}",
-		 "none of its ports is a vhost port"},
+		 "none of its ports is a vhost port or a function"},
 		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"queues\":2}]}",
 		 "a kernel port has no 'queues'"},
 		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"offloads\":false}]}",
@@ -135,6 +261,39 @@ static void test_refusals(void **state)
 		{"{\"networks\":[{\"network\":\"a\",\"offloads\":\"off\"}]}", "offloads"},
 		{"{\"networks\":[{\"network\":\"a\",\"limits\":{\"tx_burst\":1}}]}", "has no rate"},
 		{"{\"memory\":3,\"networks\":[{\"network\":\"a\"}]}", "memory"},
+		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"vf\"}]}",
+		 "network 'a': attachment 'vf': the network has no functions"},
+		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"vf-kernel\"}]}", "no functions"},
+		{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"vhost\"}]}",
+		 "attachment 'vhost': the network consists of a NIC's functions"},
+		{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"kernel\"}]}", "consists of"},
+		{"{\"networks\":[{\"network\":\"cards\",\"queues\":2}]}",
+		 "a vf port has no 'queues'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"offloads\":false}]}", "no 'offloads'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"learning\":true}]}", "no 'learning'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"allow_spoof\":true}]}",
+		 "no 'allow_spoof'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"pin_address\":true}]}",
+		 "no 'pin_address'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"limits\":{\"tx_bps\":1000}}]}",
+		 "other than rx_bps"},
+		{"{\"networks\":[{\"network\":\"cards\",\"vfs\":0}]}", "0 functions; 1 to 16"},
+		{"{\"networks\":[{\"network\":\"cards\",\"vfs\":17}]}", "17 functions; 1 to 16"},
+		{"{\"vfs\":0,\"networks\":[{\"network\":\"cards\"}]}", "0 functions; 1 to 16"},
+		{"{\"vfs\":2,\"networks\":[{\"network\":\"a\"}]}", "'vfs' is given, and none"},
+		{"{\"queues\":2,\"networks\":[{\"network\":\"cards\"}]}", "'queues' is given"},
+		{"{\"queues\":17,\"networks\":[{\"network\":\"a\"}]}", "17 queues"},
+		{"{\"networks\":[{\"network\":\"a\",\"vfs\":1}]}", "a vhost port has no 'vfs'"},
+		{"{\"networks\":[{\"network\":\"a\",\"function\":\"03:10.1\"}]}", "no 'function'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"function\":\"eth3\"}]}",
+		 "'eth3' is not a PCI"},
+		{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"vf-kernel\",\"vfs\":2}]}",
+		 "a vf-kernel port has no 'several functions (vfs)'"},
+		{"{\"networks\":[{\"network\":\"cards\",\"vfs\":16},{\"network\":\"a\"}]}",
+		 "17 ports, the limit is 16"},
+		{"{\"cpus\":\"two\",\"networks\":[{\"network\":\"a\"}]}",
+		 "'two' is no list of CPUs"},
+		{"{\"uid\":-1,\"networks\":[{\"network\":\"a\"}]}", "uid"},
 		{"{\"networks\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]}",
 		 "17 networks"},
 	};
@@ -154,6 +313,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_plan),
 		cmocka_unit_test(test_interface_beside_sockets),
+		cmocka_unit_test(test_functions_among_others),
+		cmocka_unit_test(test_wishes),
+		cmocka_unit_test(test_interface_of_a_function_alone),
 		cmocka_unit_test(test_refusals),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
