@@ -26,9 +26,14 @@ MAY_USE = {
     "plugins": ["base", "client"],
 }
 DPDK_IN = ("switch", "uplink")
-# The kernel's programs are a part's business alone, and that part is mechanism: none of the layer's own headers.
+# The kernel's programs are a part's business alone.
 HOST = ("src", "daemon", "host")
-HOST_MAY_USE = ("base/", "bpf/", "daemon/host/")
+# Parts of src/daemon/ that are mechanism: none of the layer's own headers but these.
+MECHANISM_MAY_USE = {
+    "functions": ("base/", "daemon/functions/", "daemon/netlink/"),
+    "host": ("base/", "bpf/", "daemon/host/", "daemon/netlink/"),
+    "netlink": ("base/", "daemon/netlink/"),
+}
 # DPDK applications that the tests run in containers
 DPDK_TOOLS = ("tests", "tools")
 MAX_LINES = 600
@@ -70,8 +75,10 @@ def check_includes(root, path, text):
             continue
         other = quoted.split("/")[0]
         in_host = path.parts[:3] == HOST
-        if in_host and not quoted.startswith(HOST_MAY_USE):
-            yield f'src/daemon/host/ may not include "{quoted}"'
+        if path.parts[:2] == HOST[:2] and not quoted.startswith(
+            MECHANISM_MAY_USE.get(path.parts[2], "")
+        ):
+            yield f'{path.parent}/ may not include "{quoted}"'
         if other == "bpf" and layer == "daemon" and not in_host:
             yield f'"{quoted}" belongs in src/daemon/host/ only'
         if other == "tests":

@@ -76,10 +76,10 @@ static int claim_slot(struct host *host, struct rtnl_link *link, void *arg, stru
 	uint32_t ifindex = (uint32_t)rtnl_link_get_ifindex(link);
 	uint32_t port = links_name_id(name, "kp"), network = links_name_id(name, "nt");
 	if (port && !claim(host->port_ids, HOST_PORTS_MAX, ifindex - MAPS_PORT_IFINDEX, port))
-		return links_delete(host->own, name, err);
+		return netlink_delete_link(host->own, name, err);
 	if (network &&
 	    !claim(host->network_ids, HOST_NETWORKS_MAX, ifindex - MAPS_TAP_IFINDEX, network))
-		return links_delete(host->own, name, err);
+		return netlink_delete_link(host->own, name, err);
 	return 0;
 }
 
@@ -133,7 +133,7 @@ static int remove_link(struct host *host, struct rtnl_link *link, void *arg, str
 	const char *name = rtnl_link_get_name(link);
 	if (!links_name_id(name, "kp") && !links_name_id(name, "nt"))
 		return 0;
-	return links_delete(host->own, name, err);
+	return netlink_delete_link(host->own, name, err);
 }
 
 int host_destroy_all(struct host *host, struct rwy_err *err)

@@ -4,6 +4,7 @@
 
 #include "bpf/maps.h"
 #include "daemon/host/host.h"
+#include "daemon/netlink/rtnetlink.h"
 
 #include <limits.h>
 #include <linux/if.h>
@@ -47,13 +48,6 @@ struct host {
 
 // Makes or finds the own namespace and opens both. -EOPNOTSUPP without the right to.
 int netns_open(struct host *host, struct rwy_err *err);
-// Moves the calling thread there. -errno.
-int netns_enter(int fd);
-// Moves the calling thread back to the host's namespace, or ends the process: a thread in the wrong namespace would act
-// on somebody else's interfaces.
-void netns_leave(const struct host *host);
-// Writes a file below /proc/sys/net/ of the calling thread's namespace. -errno.
-int netns_sysctl(const char *name, const char *value);
 // Unmounts it and removes its directory.
 void netns_remove(const struct host *host);
 
@@ -85,42 +79,10 @@ int map_each_mac(
 	struct rwy_err *err
 );
 
-// links.c: interfaces by netlink.
+// links.c: interfaces of the instance.
 
 int links_open(struct host *host, struct rwy_err *err);
 void links_close(struct host *host);
-// A netlink socket in another namespace. NULL with err.
-struct nl_sock *links_socket(struct host *host, int netns, struct rwy_err *err);
-int links_errno(int nl_error);
-// -ENODEV sets no err. The link is the caller's to rtnl_link_put().
-int links_get_by_name(
-	struct nl_sock *socket,
-	const char *name,
-	struct rtnl_link **ret,
-	struct rwy_err *err
-);
-int links_get_by_index(
-	struct nl_sock *socket,
-	uint32_t ifindex,
-	struct rtnl_link **ret,
-	struct rwy_err *err
-);
-// Sends `changes` (freed in any case) of the interface. what: for err, "set the MTU of".
-int links_change(
-	struct nl_sock *socket,
-	struct rtnl_link *link,
-	struct rtnl_link *changes,
-	const char *what,
-	struct rwy_err *err
-);
-int links_set_mtu(
-	struct nl_sock *socket,
-	struct rtnl_link *link,
-	uint32_t mtu,
-	struct rwy_err *err
-);
-int links_set_up(struct nl_sock *socket, struct rtnl_link *link, struct rwy_err *err);
-int links_delete(struct nl_sock *socket, const char *name, struct rwy_err *err);
 // A veth pair: `name` with this index in the own namespace, `peer` in the host's.
 struct links_veth {
 	const char *name;

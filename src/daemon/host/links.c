@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Interfaces, by route netlink. A socket belongs to the namespace that it was opened in, so one a namespace is kept, and
-// nobody has to go there for a request.
+// The instance's interfaces. A socket belongs to the namespace that it was opened in, so one a namespace is kept.
 #include "daemon/host/internal.h"
 
 #include <errno.h>
@@ -13,53 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-int links_errno(int nl_error)
-{
-	switch (abs(nl_error)) {
-	case NLE_SUCCESS:
-		return 0;
-	case NLE_EXIST:
-		return -EEXIST;
-	case NLE_NODEV:
-	case NLE_OBJ_NOTFOUND:
-		return -ENODEV;
-	case NLE_PERM:
-	case NLE_NOACCESS:
-		return -EPERM;
-	case NLE_BUSY:
-		return -EBUSY;
-	case NLE_NOMEM:
-		return -ENOMEM;
-	case NLE_OPNOTSUPP:
-		return -EOPNOTSUPP;
-	case NLE_RANGE:
-		return -ERANGE;
-	case NLE_INVAL:
-		return -EINVAL;
-	default:
-		return -EIO;
-	}
-}
-
-struct nl_sock *links_socket(struct host *host, int netns, struct rwy_err *err)
-{
-	struct nl_sock *socket = nl_socket_alloc();
-	if (!socket) {
-		err_set(err, -ENOMEM, "cannot make a netlink socket: %s", strerror(ENOMEM));
-		return NULL;
-	}
-	int r = netns_enter(netns);
-	if (!r) {
-		r = links_errno(nl_connect(socket, NETLINK_ROUTE));
-		netns_leave(host);
-	}
-	if (!r)
-		return socket;
-	nl_socket_free(socket);
-	err_set(err, r, "cannot open netlink: %s", strerror(-r));
-	return NULL;
-}
-
 void links_close(struct host *host)
 {
 	if (host->own)
@@ -69,65 +21,6 @@ void links_close(struct host *host)
 	if (host->watch)
 		nl_socket_free(host->watch);
 	host->own = host->home = host->watch = NULL;
-}
-
-static int get(
-	struct nl_sock *socket,
-	uint32_t ifindex,
-	const char *name,
-	struct rtnl_link **ret,
-	struct rwy_err *err
-)
-{
-	int n = rtnl_link_get_kernel(socket, (int)ifindex, name, ret);
-	int r = links_errno(n);
-	if (!r || r == -ENODEV)
-		return r;
-	if (name)
-		return err_set(err, r, "cannot look for interface '%s': %s", name, nl_geterror(n));
-	return err_set(err, r, "cannot look for interface %u: %s", ifindex, nl_geterror(n));
-}
-
-int links_get_by_name(
-	struct nl_sock *socket,
-	const char *name,
-	struct rtnl_link **ret,
-	struct rwy_err *err
-)
-{
-	return get(socket, 0, name, ret, err);
-}
-
-int links_get_by_index(
-	struct nl_sock *socket,
-	uint32_t ifindex,
-	struct rtnl_link **ret,
-	struct rwy_err *err
-)
-{
-	return get(socket, ifindex, NULL, ret, err);
-}
-
-int links_change(
-	struct nl_sock *socket,
-	struct rtnl_link *link,
-	struct rtnl_link *changes,
-	const char *what,
-	struct rwy_err *err
-)
-{
-	int n = rtnl_link_change(socket, link, changes, 0);
-	rtnl_link_put(changes);
-	if (!n)
-		return 0;
-	return err_set(
-		err,
-		links_errno(n),
-		"cannot %s interface '%s': %s",
-		what,
-		rtnl_link_get_name(link),
-		nl_geterror(n)
-	);
 }
 
 static int no_memory(struct rwy_err *err)
@@ -142,12 +35,12 @@ static int try_rights(struct host *host, struct rwy_err *err)
 	struct rtnl_link *changes = rtnl_link_alloc();
 	if (!changes)
 		return no_memory(err);
-	int r = links_get_by_name(host->own, "lo", &link, err);
+	int r = netlink_get_link(host->own, "lo", &link, err);
 	if (r) {
 		rtnl_link_put(changes);
 		return err_set(err, r, "cannot find 'lo' in the own namespace");
 	}
-	r = links_change(host->own, link, changes, "change", err);
+	r = netlink_change_link(host->own, link, changes, "change", err);
 	rtnl_link_put(link);
 	if (r != -EPERM)
 		return r;
@@ -157,49 +50,13 @@ static int try_rights(struct host *host, struct rwy_err *err)
 
 int links_open(struct host *host, struct rwy_err *err)
 {
-	host->own = links_socket(host, host->own_netns, err);
+	host->own = netlink_open(host->own_netns, host->home_netns, err);
 	if (!host->own)
 		return err ? err->code : -EIO;
-	host->home = links_socket(host, host->home_netns, err);
+	host->home = netlink_open(host->home_netns, host->home_netns, err);
 	if (!host->home)
 		return err ? err->code : -EIO;
 	return try_rights(host, err);
-}
-
-int links_set_mtu(struct nl_sock *socket, struct rtnl_link *link, uint32_t mtu, struct rwy_err *err)
-{
-	if (rtnl_link_get_mtu(link) == mtu)
-		return 0;
-	struct rtnl_link *changes = rtnl_link_alloc();
-	if (!changes)
-		return no_memory(err);
-	rtnl_link_set_mtu(changes, mtu);
-	return links_change(socket, link, changes, "set the MTU of", err);
-}
-
-int links_set_up(struct nl_sock *socket, struct rtnl_link *link, struct rwy_err *err)
-{
-	if (rtnl_link_get_flags(link) & IFF_UP)
-		return 0;
-	struct rtnl_link *changes = rtnl_link_alloc();
-	if (!changes)
-		return no_memory(err);
-	rtnl_link_set_flags(changes, IFF_UP);
-	return links_change(socket, link, changes, "bring up", err);
-}
-
-int links_delete(struct nl_sock *socket, const char *name, struct rwy_err *err)
-{
-	struct rtnl_link *link = NULL;
-	int r = links_get_by_name(socket, name, &link, err);
-	if (r)
-		return r == -ENODEV ? 0 : r;
-	int n = rtnl_link_delete(socket, link);
-	rtnl_link_put(link);
-	r = links_errno(n);
-	if (!r || r == -ENODEV) // It went with its other end meanwhile.
-		return 0;
-	return err_set(err, r, "cannot remove interface '%s': %s", name, nl_geterror(n));
 }
 
 int links_add_veth(struct host *host, const struct links_veth *veth, struct rwy_err *err)
@@ -226,7 +83,7 @@ int links_add_veth(struct host *host, const struct links_veth *veth, struct rwy_
 	nl_addr_put(mac);
 	if (!n)
 		return 0;
-	int r = links_errno(n);
+	int r = netlink_errno(n);
 	err_set(err,
 		r,
 		"cannot make the pair of interfaces '%s' and '%s': %s",
@@ -274,7 +131,7 @@ int links_each(struct host *host, links_visit *visit, void *arg, struct rwy_err 
 	struct nl_cache *cache = NULL;
 	int n = rtnl_link_alloc_cache(host->own, AF_UNSPEC, &cache);
 	if (n)
-		return err_set(err, links_errno(n), "cannot list interfaces: %s", nl_geterror(n));
+		return err_set(err, netlink_errno(n), "cannot list interfaces: %s", nl_geterror(n));
 	nl_cache_foreach(cache, visit_one, &each);
 	nl_cache_free(cache);
 	return each.result;

@@ -19,27 +19,6 @@
 
 #define THREAD_NETNS "/proc/thread-self/ns/net"
 
-int netns_enter(int fd)
-{
-	return setns(fd, CLONE_NEWNET) ? -errno : 0;
-}
-
-void netns_leave(const struct host *host)
-{
-	if (setns(host->home_netns, CLONE_NEWNET))
-		abort();
-}
-
-int netns_sysctl(const char *name, const char *value)
-{
-	char path[PATH_MAX];
-	(void)snprintf(path, sizeof(path), "/proc/sys/net/%s", name); // Short names of our own.
-	_cleanup_close_ int fd = open(path, O_WRONLY | O_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	return write(fd, value, strlen(value)) < 0 ? -errno : 0;
-}
-
 static bool is_netns(const char *path)
 {
 	struct statfs fs;
@@ -55,9 +34,9 @@ struct maker {
 // An interface that comes up must not send anything of its own. A kernel without IPv6 has nothing to turn off.
 static int quiet_namespace(void)
 {
-	int r = netns_sysctl("ipv6/conf/default/disable_ipv6", "1");
+	int r = netlink_sysctl("ipv6/conf/default/disable_ipv6", "1");
 	if (!r)
-		r = netns_sysctl("ipv6/conf/all/disable_ipv6", "1");
+		r = netlink_sysctl("ipv6/conf/all/disable_ipv6", "1");
 	return r == -ENOENT ? 0 : r;
 }
 
@@ -130,9 +109,9 @@ int netns_open(struct host *host, struct rwy_err *err)
 	if (r)
 		return r;
 	// Tried once, so that nobody finds out half-way.
-	r = netns_enter(host->own_netns);
+	r = netlink_enter(host->own_netns);
 	if (!r) {
-		netns_leave(host);
+		netlink_leave(host->home_netns);
 		return 0;
 	}
 	err_set(err, -EOPNOTSUPP, "cannot enter '%s': %s", host->netns_path, strerror(-r));

@@ -106,10 +106,10 @@ static int set_trunk_mtu(struct host *host, uint32_t id, uint32_t mtu, struct rw
 	char name[IFNAMSIZ];
 	struct rtnl_link *link = NULL;
 	trunk_name(name, id);
-	int r = links_get_by_name(host->own, name, &link, err);
+	int r = netlink_get_link(host->own, name, &link, err);
 	if (r)
 		return r == -ENODEV ? 0 : r;
-	r = links_set_mtu(host->own, link, trunk_mtu(mtu), err);
+	r = netlink_set_mtu(host->own, link, trunk_mtu(mtu), err);
 	rtnl_link_put(link);
 	return r;
 }

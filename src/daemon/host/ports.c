@@ -158,16 +158,16 @@ static int set_link(
 	};
 	struct rtnl_link *link = NULL;
 	port_name(name, port->id);
-	int r = links_get_by_name(host->own, name, &link, err);
+	int r = netlink_get_link(host->own, name, &link, err);
 	if (r == -ENODEV) {
 		r = links_add_veth(host, &veth, err);
 		if (!r)
-			r = links_get_by_index(host->own, veth.ifindex, &link, err);
+			r = netlink_get_link_by_index(host->own, veth.ifindex, &link, err);
 	}
 	if (!r)
 		r = program_attach(host, host->port_program, veth.ifindex, err);
 	if (!r)
-		r = links_set_up(host->own, link, err);
+		r = netlink_set_up(host->own, link, true, err);
 	rtnl_link_put(link);
 	return r ? r : port_set_mtu(host, slot, port->mtu, err);
 }
@@ -258,7 +258,7 @@ int host_port_remove(struct host *host, uint32_t id, struct rwy_err *err)
 	char name[IFNAMSIZ];
 	int r, slot = port_slot(host, id);
 	port_name(name, id);
-	r = links_delete(host->own, name, err);
+	r = netlink_delete_link(host->own, name, err);
 	if (r || slot < 0)
 		return r;
 	uint32_t index = (uint32_t)slot, ifindex = MAPS_PORT_IFINDEX + index;
@@ -283,7 +283,7 @@ static struct rtnl_link *find_link(struct host *host, uint32_t id)
 	char name[IFNAMSIZ];
 	struct rtnl_link *link = NULL;
 	port_name(name, id);
-	return links_get_by_name(host->own, name, &link, NULL) ? NULL : link;
+	return netlink_get_link(host->own, name, &link, NULL) ? NULL : link;
 }
 
 bool host_port_exists(struct host *host, uint32_t id)
@@ -307,14 +307,14 @@ int port_set_mtu(struct host *host, uint32_t slot, uint32_t mtu, struct rwy_err 
 {
 	uint32_t ifindex = MAPS_PORT_IFINDEX + slot;
 	struct rtnl_link *link = NULL, *peer = NULL;
-	int r = links_get_by_index(host->own, ifindex, &link, err);
+	int r = netlink_get_link_by_index(host->own, ifindex, &link, err);
 	if (r)
 		return r == -ENODEV ? 0 : r;
-	r = links_set_mtu(host->own, link, mtu, err);
+	r = netlink_set_mtu(host->own, link, mtu, err);
 	if (!r)
 		r = port_find_peer(host->home, link, &peer, err);
 	if (!r && peer)
-		r = links_set_mtu(host->home, peer, mtu, err);
+		r = netlink_set_mtu(host->home, peer, mtu, err);
 	rtnl_link_put(peer);
 	rtnl_link_put(link);
 	return r;

@@ -197,14 +197,14 @@ int program_attach(struct host *host, int program, uint32_t ifindex, struct rwy_
 	options.flags = BPF_TC_F_REPLACE;
 	options.handle = options.priority = 1;
 	// libbpf's netlink socket is of the namespace that it is opened in.
-	int r = netns_enter(host->own_netns);
+	int r = netlink_enter(host->own_netns);
 	if (r)
 		return err_set(err, r, "cannot enter the own namespace: %s", strerror(-r));
 	complaint[0] = '\0';
 	r = bpf_tc_hook_create(&hook);
 	if (!r || r == -EEXIST)
 		r = bpf_tc_attach(&hook, &options);
-	netns_leave(host);
+	netlink_leave(host->home_netns);
 	if (!r)
 		return 0;
 	err_set(err,

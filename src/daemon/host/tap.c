@@ -34,12 +34,12 @@ struct trunk {
 // The device's namespace is that of the thread that opens this.
 static int open_queue(struct host *host, struct rwy_err *err)
 {
-	int r = netns_enter(host->own_netns);
+	int r = netlink_enter(host->own_netns);
 	if (r)
 		return err_set(err, r, "cannot enter the own namespace: %s", strerror(-r));
 	int fd = open(TUN_DEVICE, O_RDWR | O_CLOEXEC | O_NONBLOCK);
 	r = -errno;
-	netns_leave(host);
+	netlink_leave(host->home_netns);
 	if (fd >= 0)
 		return fd;
 	err_set(err,
@@ -131,17 +131,17 @@ static int add_queue(
 static int set_up(struct host *host, const struct trunk *trunk, struct rwy_err *err)
 {
 	struct rtnl_link *link = NULL;
-	int r = links_get_by_name(host->own, trunk->name, &link, err);
+	int r = netlink_get_link(host->own, trunk->name, &link, err);
 	if (r == -ENODEV)
 		return err_set(err, r, "TAP '%s' is gone", trunk->name);
 	if (r)
 		return r;
-	r = links_set_mtu(host->own, link, trunk->mtu, err);
+	r = netlink_set_mtu(host->own, link, trunk->mtu, err);
 	if (!r)
 		r = program_attach(host, host->trunk_program, trunk->ifindex, err);
 	if (!r) {
 		links_set_noqueue(host, trunk->ifindex);
-		r = links_set_up(host->own, link, err);
+		r = netlink_set_up(host->own, link, true, err);
 	}
 	rtnl_link_put(link);
 	return r;
@@ -150,7 +150,7 @@ static int set_up(struct host *host, const struct trunk *trunk, struct rwy_err *
 static bool is_there(struct host *host, const struct trunk *trunk)
 {
 	struct rtnl_link *link = NULL;
-	int r = links_get_by_name(host->own, trunk->name, &link, NULL);
+	int r = netlink_get_link(host->own, trunk->name, &link, NULL);
 	bool found = !r && (uint32_t)rtnl_link_get_ifindex(link) == trunk->ifindex;
 	rtnl_link_put(link);
 	return found;
@@ -232,7 +232,7 @@ int host_trunk_missed(
 	struct rtnl_link *link = NULL;
 	char name[IFNAMSIZ];
 	trunk_name(name, network);
-	int r = links_get_by_name(host->own, name, &link, err);
+	int r = netlink_get_link(host->own, name, &link, err);
 	if (r)
 		return r == -ENODEV ? err_set(err, -ENOENT, "there is no TAP '%s'", name) : r;
 	*ret_frames = rtnl_link_get_stat(link, RTNL_LINK_TX_DROPPED);
@@ -254,5 +254,5 @@ int host_trunk_remove(struct host *host, uint32_t network, struct rwy_err *err)
 		if (r)
 			return r;
 	}
-	return links_delete(host->own, name, err);
+	return netlink_delete_link(host->own, name, err);
 }

@@ -44,7 +44,7 @@ static int note_link(struct host *host, struct rtnl_link *link, void *arg, struc
 
 int watch_open(struct host *host, struct rwy_err *err)
 {
-	host->watch = links_socket(host, host->own_netns, err);
+	host->watch = netlink_open(host->own_netns, host->home_netns, err);
 	if (!host->watch)
 		return err ? err->code : -EIO;
 	nl_socket_disable_seq_check(host->watch);
@@ -55,7 +55,7 @@ int watch_open(struct host *host, struct rwy_err *err)
 	if (!n)
 		n = nl_socket_set_nonblocking(host->watch);
 	if (n)
-		return err_set(err, links_errno(n), "cannot watch links: %s", nl_geterror(n));
+		return err_set(err, netlink_errno(n), "cannot watch links: %s", nl_geterror(n));
 	return links_each(host, note_link, NULL, err);
 }
 
