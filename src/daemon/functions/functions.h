@@ -70,7 +70,7 @@ int functions_find_parent(
 	struct function_info *ret,
 	struct rwy_err *err
 );
-// The addresses of a parent's virtual functions, in order of number.
+// The addresses of a parent's virtual functions, in order of number; ret has room for FUNCTION_VFS_MAX.
 int functions_list_vfs(
 	struct functions *functions,
 	const char *parent,
@@ -157,6 +157,14 @@ int functions_set_attributes(
 // for without end. -ENOENT: there is no such driver, even after modprobe; -ENODEV: the driver does not take it. On failure it
 // is bound as before, where that can be done.
 int functions_bind(
+	struct functions *functions,
+	const char *address,
+	const char *driver,
+	struct rwy_err *err
+);
+// Sets, or clears (NULL, empty), which driver alone may have the function. functions_bind() leaves it set where that is
+// vfio-pci and clears it otherwise, so this puts back what the host had.
+int functions_set_override(
 	struct functions *functions,
 	const char *address,
 	const char *driver,
