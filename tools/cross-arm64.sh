@@ -18,7 +18,7 @@ tuple=aarch64-linux-gnu
 packages=(
 	libbpf-dev libbsd-dev libc6-dev libcap-ng-dev libcmocka-dev libcurl4-openssl-dev libdpdk-dev libjansson-dev
 	libmicrohttpd-dev libmnl-dev libnftables-dev libnl-3-dev libnl-route-3-dev libnuma-dev libseccomp-dev
-	libsqlite3-dev libsystemd-dev liburing-dev
+	libsqlite3-dev libsystemd-dev liburing-dev zlib1g-dev
 )
 
 fail() {

@@ -68,6 +68,7 @@ extern const struct cli_cmd stop_cmds[];
 extern const struct cli_cmd ps_cmds[];
 extern const struct cli_cmd stats_cmds[];
 extern const struct cli_cmd switch_cmds[];
+extern const struct cli_cmd doctor_cmds[];
 extern const struct cli_cmd version_cmds[];
 
 // The whole program; returns its exit status.

@@ -19,6 +19,7 @@ static const struct cli_cmd *const nouns[] = {
 	ps_cmds,
 	stats_cmds,
 	switch_cmds,
+	doctor_cmds,
 	version_cmds,
 };
 
