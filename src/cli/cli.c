@@ -46,17 +46,43 @@ int cli_number(
 	return 0;
 }
 
-int cli_add_switch(struct cli *cli, const struct cli_args *args, const char *name, json_t *body)
+int cli_add_switch_as(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *option,
+	const char *name,
+	json_t *body
+)
 {
-	const char *text = cli_value(args, name);
+	const char *text = cli_value(args, option);
 	if (!text)
 		return 0;
 	bool on = text[0] == '\0' || strcmp(text, "on") == 0;
 	if (!on && strcmp(text, "off") != 0) {
-		(void)cli_usage(cli, args->cmd, "--%s must be on or off, not '%s'", name, text);
+		(void)cli_usage(cli, args->cmd, "--%s must be on or off, not '%s'", option, text);
 		return -EINVAL;
 	}
 	return json_object_set_new(body, name, json_boolean(on)) ? -ENOMEM : 0;
+}
+
+int cli_add_switch(struct cli *cli, const struct cli_args *args, const char *name, json_t *body)
+{
+	return cli_add_switch_as(cli, args, name, name, body);
+}
+
+int cli_add_number(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *option,
+	const char *name,
+	json_t *body
+)
+{
+	long long number = 0;
+	int r = cli_number(cli, args, option, &number);
+	if (r || !cli_value(args, option))
+		return r;
+	return json_object_set_new(body, name, json_integer(number)) ? -ENOMEM : 0;
 }
 
 int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body)

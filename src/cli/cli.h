@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 
-#define CLI_OPTS_MAX 24
+#define CLI_OPTS_MAX 32
 #define CLI_ANY 1000 // As many names as there are.
 
 // Exit statuses. `ringway run` also gives the engine's.
@@ -23,7 +23,7 @@ struct cli_opt {
 	const char *name; // Without "--".
 	char letter;	  // A short form, or 0.
 	// What its value is called in the help; NULL: a flag. "NAME..": it may be given several times, and has all of
-	// the values, with blanks between.
+	// the values, with blanks between. "[on|off]": a flag that one of these words may follow.
 	const char *value;
 	const char *help;
 };
@@ -90,6 +90,15 @@ int cli_number(
 // -EINVAL with the usage error said.
 int cli_refuse_empty(struct cli *cli, const struct cli_args *args, const char *name);
 
+// Adds an option's whole number when it was given, as the member of this name. 0, -EINVAL with the usage error said, or -ENOMEM.
+int cli_add_number(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *option,
+	const char *name,
+	json_t *body
+);
+
 // Adds "limits" to body, as --rate, --burst and --flood-rate say; nothing when none was given. 0, or -EINVAL with
 // the usage error said, or -ENOMEM.
 int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body);
@@ -97,6 +106,15 @@ int cli_add_limits(struct cli *cli, const struct cli_args *args, json_t *body);
 // Adds a boolean member, true for "on" (or a flag), when the option of this name was given. 0, -EINVAL with the usage error said,
 // or -ENOMEM.
 int cli_add_switch(struct cli *cli, const struct cli_args *args, const char *name, json_t *body);
+
+// The same, for an option and a member that are called differently.
+int cli_add_switch_as(
+	struct cli *cli,
+	const struct cli_args *args,
+	const char *option,
+	const char *name,
+	json_t *body
+);
 
 // Adds what an option was given, once for IPv4 and once for IPv6, as the members name4 and name6: texts with a ':' are IPv6.
 // 0, -EINVAL with the usage error said, or -ENOMEM.

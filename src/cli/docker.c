@@ -68,6 +68,54 @@ static int add_mounts(json_t *plan, struct strv *words, struct rwy_err *err)
 	return 0;
 }
 
+static int add_devices(json_t *plan, struct strv *words, struct rwy_err *err)
+{
+	json_t *device;
+	size_t i;
+	json_array_foreach(json_object_get(plan, "devices"), i, device)
+	{
+		const char *path = member(device, "path");
+		const char *permissions = member(device, "permissions");
+		if (!path)
+			return plan_lacks("a device's path", err);
+		strv_add(words, "--device");
+		if (!permissions || strcmp(permissions, "rwm") == 0) // Docker's default.
+			strv_add(words, path);
+		else
+			strv_addf(words, "%s:%s:%s", path, path, permissions);
+	}
+	return 0;
+}
+
+// The user's own limit of locked memory counts.
+static int add_ulimits(
+	const struct run_line *line,
+	json_t *plan,
+	struct strv *words,
+	struct rwy_err *err
+)
+{
+	const char *name;
+	json_t *value;
+	json_object_foreach(json_object_get(plan, "ulimits"), name, value)
+	{
+		json_int_t limit = json_integer_value(value);
+		if (!json_is_integer(value))
+			return plan_lacks("the value of a limit", err);
+		if (strcmp(name, "memlock") == 0 && line->has_memlock)
+			continue;
+		strv_add(words, "--ulimit");
+		strv_addf(
+			words,
+			"%s=%" JSON_INTEGER_FORMAT ":%" JSON_INTEGER_FORMAT,
+			name,
+			limit,
+			limit
+		);
+	}
+	return 0;
+}
+
 // The loader takes what stands first first, so Ringway's wrapper comes before the user's libraries.
 static void add_preload(const struct run_line *line, const char *ours, struct strv *words)
 {
@@ -217,6 +265,10 @@ int docker_run_command(
 	strv_add(ret_words, create ? "create" : "run");
 	run_line_options(line, create, ret_words);
 	int r = add_mounts(plan, ret_words, err);
+	if (!r)
+		r = add_devices(plan, ret_words, err);
+	if (!r)
+		r = add_ulimits(line, plan, ret_words, err);
 	if (!r)
 		r = add_env(line, plan, ret_words, err);
 	if (!r)

@@ -2,56 +2,15 @@
 // ringway network: create, ls, inspect, rm. One thread.
 #include "base/cleanup.h"
 #include "base/fields.h"
+#include "base/functionrate.h"
 #include "cli/cli.h"
+#include "cli/functions.h"
 #include "cli/table.h"
 
 #include <errno.h>
 #include <string.h>
 
 #define PREFIX "/v1/networks/"
-
-// Options of the design whose parts are not there yet, and what is missing.
-static const struct {
-	const char *option;
-	const char *what;
-} not_yet[] = {
-	{"parent", "SR-IOV networks"},
-	{"vfs", "SR-IOV networks"},
-};
-
-static int check_supported(struct cli *cli, const struct cli_args *args)
-{
-	const char *name = args->names[0];
-	for (size_t i = 0; i < sizeof(not_yet) / sizeof(not_yet[0]); i++)
-		if (cli_value(args, not_yet[i].option))
-			return err_set(
-				&cli->error,
-				-EOPNOTSUPP,
-				"cannot create network '%s': ringway %s has no %s yet (--%s)",
-				name,
-				RINGWAY_VERSION,
-				not_yet[i].what,
-				not_yet[i].option
-			);
-	const char *driver = cli_value(args, "driver");
-	if (!driver || strcmp(driver, "switch") == 0)
-		return 0;
-	if (strcmp(driver, "sriov") == 0)
-		return err_set(
-			&cli->error,
-			-EOPNOTSUPP,
-			"cannot create network '%s': ringway %s has no SR-IOV networks yet "
-			"(--driver sriov)",
-			name,
-			RINGWAY_VERSION
-		);
-	err_set(&cli->error,
-		-EINVAL,
-		"cannot create network '%s': there is no driver '%s'",
-		name,
-		driver);
-	return err_hint(&cli->error, "use --driver switch, the default");
-}
 
 static json_t *make_request(const struct cli_args *args, long long mtu)
 {
@@ -142,16 +101,90 @@ static int add_addresses(struct cli *cli, const struct cli_args *args, json_t *b
 	return json_object_set_new(body, "subnet6", json_string(subnet6));
 }
 
+static int add_rates(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	const char *text = cli_value(args, "rate");
+	struct function_rate rate = FUNCTION_RATE_NONE;
+	struct rwy_err err = {0};
+	if (!text)
+		return 0;
+	if (function_rate_parse(text, &rate, &err)) {
+		(void)cli_usage(cli, args->cmd, "--rate: %s", err.msg);
+		return -EINVAL;
+	}
+	if (rate.min >= 0 && json_object_set_new(body, "rate_min", json_integer(rate.min)))
+		return -ENOMEM;
+	if (rate.max >= 0 && json_object_set_new(body, "rate_max", json_integer(rate.max)))
+		return -ENOMEM;
+	return 0;
+}
+
+// --pf-pci is the parent's address, for one that has no interface here.
+static int add_parent(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	const char *parent = cli_value(args, "parent");
+	const char *pci = cli_value(args, "pf-pci");
+	if (parent && pci && strcmp(parent, pci) != 0) {
+		(void)cli_usage(cli, args->cmd, "--parent and --pf-pci contradict each other");
+		return -EINVAL;
+	}
+	if (!parent)
+		parent = pci;
+	return parent ? json_object_set_new(body, "parent", json_string(parent)) : 0;
+}
+
+static int add_link_state(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	static const char *const words[] = {"auto", "enable", "disable"};
+	const char *state = cli_value(args, "link-state");
+	for (size_t i = 0; state && i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(state, words[i]) == 0)
+			return json_object_set_new(body, "link_state", json_string(state));
+	if (!state)
+		return 0;
+	(void
+	)cli_usage(cli, args->cmd, "--link-state must be auto, enable or disable, not '%s'", state);
+	return -EINVAL;
+}
+
+// 0, or a negative errno; usage errors are said.
+static int add_functions(struct cli *cli, const struct cli_args *args, json_t *body)
+{
+	int r = add_parent(cli, args, body);
+	if (!r)
+		r = cli_add_number(cli, args, "vfs", "vfs", body);
+	if (!r)
+		r = cli_add_switch(cli, args, "trust", body);
+	if (!r)
+		r = cli_add_switch_as(cli, args, "spoofchk", "spoof_check", body);
+	if (!r)
+		r = add_link_state(cli, args, body);
+	if (!r)
+		r = add_rates(cli, args, body);
+	if (!r && cli_value(args, "allow-unsafe-noiommu"))
+		r = json_object_set_new(body, "noiommu", json_true());
+	return r;
+}
+
+static int check_empty(struct cli *cli, const struct cli_args *args)
+{
+	static const char *const words[] = {"uplink", "driver", "parent", "pf-pci"};
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (cli_refuse_empty(cli, args, words[i]))
+			return -EINVAL;
+	return 0;
+}
+
 static int network_create(struct cli *cli, const struct cli_args *args)
 {
 	long long mtu = 0;
-	if (cli_refuse_empty(cli, args, "uplink") || cli_number(cli, args, "mtu", &mtu))
+	if (check_empty(cli, args) || cli_number(cli, args, "mtu", &mtu))
 		return CLI_USAGE;
-	if (check_supported(cli, args))
-		return cli_fail(cli);
 	_cleanup_json_ json_t *body = make_request(args, mtu);
 	_cleanup_json_ json_t *network = NULL;
 	int r = body ? add_addresses(cli, args, body) : -ENOMEM;
+	if (!r)
+		r = add_functions(cli, args, body);
 	if (r == -EINVAL)
 		return CLI_USAGE;
 	if (r) {
@@ -174,29 +207,55 @@ static void add_both(struct table *table, json_t *network, const char *name4, co
 	table_addf(table, "%s%s%s", first, first[0] && second[0] ? "," : "", second);
 }
 
-// What leads out of the network: its uplink's device, the host's NAT.
+#define OUTSIDE_SIZE 600
+
+// Adds a part, with a comma where one was before.
+static void append(char text[OUTSIDE_SIZE], const char *part)
+{
+	size_t used = strlen(text);
+	if (*part)
+		(void)snprintf( // Paths of 255 characters, twice at most: they fit.
+			text + used,
+			OUTSIDE_SIZE - used,
+			"%s%s",
+			used ? ", " : "",
+			part
+		);
+}
+
+// What leads out of the network: its uplink's device, the host's NAT, functions of a NIC.
 static void add_outside(struct table *table, json_t *network)
 {
 	const char *uplink = cli_member(network, "uplink");
+	const char *parent = cli_member(network, "parent");
 	json_int_t vlan = json_integer_value(json_object_get(network, "vlan"));
+	json_int_t vfs = json_integer_value(json_object_get(network, "vfs"));
 	bool internal = json_is_true(json_object_get(network, "internal"));
 	bool gateway = (cli_member(network, "gateway")[0] || cli_member(network, "gateway6")[0]) &&
 		!json_is_false(json_object_get(network, "gateway_port"));
-	char tag[32] = "";
+	char text[OUTSIDE_SIZE] = "";
+	char part[300] = "";
 	if (vlan)
-		(void)snprintf(
-			tag, sizeof(tag), "%svlan %" JSON_INTEGER_FORMAT, uplink[0] ? " " : "", vlan
+		(void)snprintf( // It fits.
+			part,
+			sizeof(part),
+			"%s%svlan %" JSON_INTEGER_FORMAT,
+			uplink,
+			uplink[0] ? " " : "",
+			vlan
 		);
-	table_addf(
-		table,
-		"%s%s%s%s",
-		uplink,
-		tag,
-		(uplink[0] || vlan) && (internal || gateway) ? ", " : "",
-		internal	  ? "internal"
-			: gateway ? "nat"
-				  : ""
+	append(text, vlan ? part : uplink);
+	append(text, internal ? "internal" : gateway ? "nat" : "");
+	(void)snprintf( // It fits.
+		part,
+		sizeof(part),
+		"%" JSON_INTEGER_FORMAT " function%s of %s",
+		vfs,
+		vfs == 1 ? "" : "s",
+		parent
 	);
+	append(text, parent[0] ? part : "");
+	table_add(table, text);
 }
 
 static void add_number(struct table *table, json_t *network, const char *name)
@@ -232,6 +291,8 @@ static int network_ls(struct cli *cli, const struct cli_args *args)
 
 	if (cli_call(cli, "GET", "/v1/networks", NULL, &answer))
 		return cli_fail(cli);
+	if (cli_value(args, "functions"))
+		return functions_ls(cli, answer, cli_value(args, "json") != NULL);
 	if (cli_value(args, "json"))
 		return cli_print_json(cli, answer);
 	_cleanup_table_ struct table *table = table_new(titles);
@@ -248,6 +309,8 @@ static int network_inspect(struct cli *cli, const struct cli_args *args)
 	_cleanup_json_ json_t *network = NULL;
 	if (cli_call_name(cli, "GET", PREFIX, args->names[0], &network))
 		return cli_fail(cli);
+	if (cli_value(args, "functions") && !cli_value(args, "json"))
+		return functions_show(cli, network);
 	return cli_print_json(cli, network);
 }
 
@@ -267,16 +330,29 @@ static const struct cli_opt create_opts[] = {
 	{"no-gateway", 0, NULL, "the host takes no part in it: no gateway, so no NAT"},
 	{"proxy-neighbors", 0, NULL, "answer ARP and ND for the ports that are known"},
 	{"uplink", 0, "DEV", "join this device: eth1, xdp:eth1, a PCI address, net_.."},
-	{"vlan", 0, "ID", "with --uplink: the VLAN there, 1 to 4094"},
+	{"vlan", 0, "ID", "with --uplink or --parent: the VLAN there, 1 to 4094"},
 	{"no-docker", 0, NULL, "make no Docker network for it"},
-	{"driver", 0, "DRIVER", "switch (the default); sriov is not there yet"},
-	{"parent", 0, "DEV", "not there yet"},
-	{"vfs", 0, "N", "not there yet"},
+	{"driver", 0, "DRIVER", "switch (the default), or sriov: functions of a NIC alone"},
+	{"parent", 0, "DEV", "the NIC that functions are of: eth2, a PCI address"},
+	{"pf-pci", 0, "ADDRESS", "the same by its PCI address, whatever driver it has"},
+	{"vfs", 0, "N", "with --parent: how many functions the network has"},
+	{"trust", 0, "[on|off]", "functions may become promiscuous and change their MAC"},
+	{"spoofchk", 0, "on|off", "functions are held to their MAC"},
+	{"link-state", 0, "STATE", "of functions: auto, enable or disable"},
+	{"rate", 0, "RATE..", "what a function may send: [min:|max:]1G"},
+	{"allow-unsafe-noiommu", 0, NULL, "without an IOMMU: containers reach all memory"},
 	{"json", 0, NULL, "print the new network as JSON"},
 	{0},
 };
 
-static const struct cli_opt json_opts[] = {
+static const struct cli_opt ls_opts[] = {
+	{"functions", 0, NULL, "list the networks' functions of NICs instead"},
+	{"json", 0, NULL, "print JSON"},
+	{0},
+};
+
+static const struct cli_opt inspect_opts[] = {
+	{"functions", 0, NULL, "show its functions of a NIC, as a table"},
 	{"json", 0, NULL, "print JSON"},
 	{0},
 };
@@ -291,11 +367,19 @@ const struct cli_cmd network_cmds[] = {
 	 network_create,
 	 false,
 	 NULL},
-	{"network ls", "[--json]", "List the networks.", json_opts, 0, 0, network_ls, false, NULL},
+	{"network ls",
+	 "[--functions] [--json]",
+	 "List the networks.",
+	 ls_opts,
+	 0,
+	 0,
+	 network_ls,
+	 false,
+	 NULL},
 	{"network inspect",
-	 "NAME",
-	 "Show a network and the names of its ports, as JSON.",
-	 json_opts,
+	 "NAME [--functions]",
+	 "Show a network, its functions and the names of its ports, as JSON.",
+	 inspect_opts,
 	 1,
 	 1,
 	 network_inspect,

@@ -41,7 +41,7 @@ static json_t *make_request(const struct cli_args *args)
 {
 	// "s*" leaves out what was not given.
 	return json_pack(
-		"{s:s, s:s, s:s, s:s*, s:s*, s:s*}",
+		"{s:s, s:s, s:s, s:s*, s:s*, s:s*, s:s*, s:s*}",
 		"name",
 		args->names[0],
 		"network",
@@ -53,7 +53,11 @@ static json_t *make_request(const struct cli_args *args)
 		"interface",
 		cli_value(args, "interface"),
 		"device",
-		cli_value(args, "device")
+		cli_value(args, "device"),
+		"function",
+		cli_value(args, "function"),
+		"cpus",
+		cli_value(args, "cpus")
 	);
 }
 
@@ -93,6 +97,10 @@ static int add_options(struct cli *cli, const struct cli_args *args, json_t *bod
 		r = cli_add_limits(cli, args, body);
 	if (!r)
 		r = cli_add_vlan(cli, args, body);
+	if (!r)
+		r = cli_add_number(cli, args, "vfs", "vfs", body);
+	if (!r)
+		r = cli_add_number(cli, args, "uid", "uid", body);
 	if (!r && cli_value(args, "allow-spoof"))
 		r = json_object_set_new(body, "allow_spoof", json_true());
 	return r ? r : add_pin(cli, args, body);
@@ -103,21 +111,35 @@ static const struct {
 	const char *option;
 	const char *attach;
 } only[] = {
-	{"netns", "kernel"},
-	{"interface", "kernel"},
+	{"netns", "kernel or vf-kernel"},
+	{"interface", "kernel or vf-kernel"},
 	{"device", "ether"},
 	{"vlan", "ether"},
 	{"connect", "vhost"},
 	{"pin-address", "vhost or kernel"},
 	{"no-pin-address", "vhost or kernel"},
 	{"allow-spoof", "vhost or kernel"},
+	{"function", "vf or vf-kernel"},
+	{"vfs", "vf or vf-kernel"},
+	{"cpus", "vf or vf-kernel"},
+	{"uid", "vf"},
 };
+
+// Whether the word is one of those in the list.
+static bool is_word_of(const char *list, const char *word)
+{
+	size_t length = strlen(word);
+	for (const char *at = list; *at; at += strcspn(at, " "), at += strspn(at, " "))
+		if (strcspn(at, " ") == length && strncmp(at, word, length) == 0)
+			return true;
+	return false;
+}
 
 static int check_attachment(struct cli *cli, const struct cli_args *args)
 {
 	const char *attach = cli_value(args, "attach");
 	for (size_t i = 0; i < sizeof(only) / sizeof(only[0]); i++)
-		if (cli_value(args, only[i].option) && !strstr(only[i].attach, attach))
+		if (cli_value(args, only[i].option) && !is_word_of(only[i].attach, attach))
 			return cli_usage(
 				cli,
 				args->cmd,
@@ -132,7 +154,8 @@ static int check_attachment(struct cli *cli, const struct cli_args *args)
 
 static int check_empty(struct cli *cli, const struct cli_args *args)
 {
-	static const char *const words[] = {"netns", "interface", "device", "connect"};
+	static const char *const words[] = {
+		"netns", "interface", "device", "connect", "function", "cpus"};
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
 		if (cli_refuse_empty(cli, args, words[i]))
 			return CLI_USAGE;
@@ -152,11 +175,31 @@ static int check_words(struct cli *cli, const struct cli_args *args)
 // What the port's user needs to know: the first of these that the port has.
 static const char *way_to(json_t *port)
 {
-	static const char *const members[] = {"device", "socket", "connect", "interface", "name"};
+	static const char *const members[] = {
+		"device", "socket", "connect", "interface", "function", "name"};
 	for (size_t i = 0; i < sizeof(members) / sizeof(members[0]); i++)
 		if (cli_member(port, members[i])[0])
 			return cli_member(port, members[i]);
 	return "";
+}
+
+// Several functions are as many ports, which are made together.
+static int print_companions(struct cli *cli, const struct cli_args *args)
+{
+	_cleanup_json_ json_t *answer = NULL;
+	const char *network = cli_value(args, "network");
+	json_t *port;
+	size_t i;
+	if (!cli_value(args, "vfs"))
+		return CLI_OK;
+	if (cli_call_name(cli, "GET", "/v1/ports?network=", network, &answer))
+		return cli_fail(cli);
+	json_array_foreach(json_object_get(answer, "ports"), i, port)
+	{
+		if (strcmp(cli_member(port, "with"), args->names[0]) == 0)
+			(void)fprintf(cli->out, "%s\n", way_to(port));
+	}
+	return CLI_OK;
 }
 
 static int port_add(struct cli *cli, const struct cli_args *args)
@@ -183,7 +226,7 @@ static int port_add(struct cli *cli, const struct cli_args *args)
 	if (cli_value(args, "json"))
 		return cli_print_json(cli, port);
 	(void)fprintf(cli->out, "%s\n", way_to(port));
-	return CLI_OK;
+	return print_companions(cli, args);
 }
 
 static int port_set(struct cli *cli, const struct cli_args *args)
@@ -237,17 +280,21 @@ static const char limit_help[] =
 
 static const struct cli_opt add_opts[] = {
 	{"network", 0, "NET", "the network that it joins"},
-	{"attach", 0, "HOW", "how its user reaches it: vhost, kernel or ether"},
+	{"attach", 0, "HOW", "how its user reaches it: vhost, kernel, ether, vf, vf-kernel"},
 	{"mac", 0, "MAC", "its address (default: one is made)"},
 	{"ip", 0, "CIDR..", "its user's address, as 10.77.0.9/24; once for each family"},
 	{"ip6", 0, "CIDR", "its user's IPv6 address, as fd00:77::9/64"},
-	{"netns", 0, "NS", "kernel: the namespace it moves to: a PID, a path, a name"},
-	{"interface", 0, "NAME", "kernel: the interface's name there (default: eth0)"},
+	{"netns", 0, "NS", "kernel, vf-kernel: the namespace it moves to: a PID, a path, a name"},
+	{"interface", 0, "NAME", "kernel, vf-kernel: the interface's name there (default: eth0)"},
 	{"pin-address", 0, NULL, "drop IP, ARP and ND from other addresses (kernel: default)"},
 	{"no-pin-address", 0, NULL, "do not; any IP address may be behind it"},
 	{"allow-spoof", 0, NULL, "accept any source address that is no other port's"},
 	{"device", 0, "DEV", "ether: eth1, xdp:eth1, a PCI address or net_.."},
 	{"vlan", 0, "ID", "ether: the VLAN there, 1 to 4094 (default: untagged)"},
+	{"function", 0, "ADDRESS", "vf, vf-kernel: this function of the network (default: any)"},
+	{"vfs", 0, "N", "vf, vf-kernel: so many functions, each a port (default: 1)"},
+	{"uid", 0, "UID", "vf: whose the device node is to be (default: 0)"},
+	{"cpus", 0, "LIST", "vf, vf-kernel: prefer functions near these CPUs: 0-3,8"},
 	{"queues", 0, "N", "queue pairs, 1 to 16 (default: 1)"},
 	{"learning", 0, "on|off", "accept and learn other source addresses"},
 	{"offloads", 0, "on|off", "offer checksum and segmentation offloads (default: on)"},
@@ -276,8 +323,8 @@ static const struct cli_opt json_opts[] = {
 
 const struct cli_cmd port_cmds[] = {
 	{"port add",
-	 "NAME --network NET --attach vhost|kernel|ether [options]",
-	 "Add a port and print its socket, interface or device.",
+	 "NAME --network NET --attach vhost|kernel|ether|vf|vf-kernel [options]",
+	 "Add a port and print its socket, interface, device or function.",
 	 add_opts,
 	 1,
 	 1,

@@ -6,6 +6,7 @@
 #include "cli/published.h"
 #include "cli/table.h"
 
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -60,11 +61,19 @@ static void add_polling(struct table *table, json_t *port)
 		table_add(table, !count ? "" : awake ? "awake" : "asleep");
 }
 
-// Its network, whose own port it is, or its container's key.
+// Its network, whose own port it is, its container's key, or the port that it was made with.
 static void add_owner(struct table *table, json_t *port)
 {
-	const char *owner = cli_member(port, "owner");
-	table_add(table, owner[0] ? owner : cli_member(port, "container"));
+	static const char *const members[] = {"owner", "container", "with"};
+	size_t i = 0;
+	while (i < 2 && !cli_member(port, members[i])[0])
+		i++;
+	table_add(table, cli_member(port, members[i]));
+}
+
+static bool is_attached(json_t *port, const char *attach)
+{
+	return strcmp(cli_member(port, "attach"), attach) == 0;
 }
 
 static void add_addresses(struct table *table, json_t *port)
@@ -90,14 +99,14 @@ static const char *first_of(json_t *port, const char *name, const char *other)
 	return cli_member(port, name)[0] ? cli_member(port, name) : cli_member(port, other);
 }
 
-// Where the port's user finds it: a socket, an interface and its namespace, or a device and its VLAN.
+// Where the port's user finds it: a socket, an interface and its namespace, a device and its VLAN, or a function's node.
 static void add_place(struct table *table, json_t *port)
 {
 	const char *place = "", *netns = "";
 	const char *trouble = trouble_of(port);
 	json_int_t vlan = json_integer_value(json_object_get(port, "vlan"));
-	char more[24] = "";
-	if (strcmp(cli_member(port, "attach"), "kernel") == 0) {
+	char more[80] = "";
+	if (is_attached(port, "kernel") || is_attached(port, "vf-kernel")) {
 		netns = first_of(port, "sandbox", "netns");
 		// What Docker took into a container is called eth0 there, or another number.
 		bool is_taken = cli_member(port, "sandbox")[0];
@@ -106,8 +115,18 @@ static void add_place(struct table *table, json_t *port)
 		place = first_of(port, "device", "socket");
 		if (!place[0])
 			place = cli_member(port, "connect");
+		if (!place[0])
+			place = cli_member(port, "vfio");
 	}
-	if (vlan)
+	if (cli_member(port, "function")[0])
+		(void)snprintf( // It fits.
+			more,
+			sizeof(more),
+			"%s%.60s",
+			place[0] ? " of " : "",
+			cli_member(port, "function")
+		);
+	else if (vlan)
 		(void)snprintf(more, sizeof(more), " vlan %" JSON_INTEGER_FORMAT, vlan); // Fits.
 	table_addf(
 		table,
@@ -128,8 +147,8 @@ static void add_row(struct table *table, json_t *port)
 	add_owner(table, port);
 	table_add(table, cli_member(port, "mac"));
 	add_addresses(table, port);
-	if (strcmp(cli_member(port, "attach"), "kernel") == 0)
-		table_add(table, NULL); // The host's kernel has them.
+	if (is_attached(port, "kernel") || cli_member(port, "function")[0])
+		table_add(table, NULL); // The host's kernel has them, or the NIC.
 	else
 		table_addf(
 			table,

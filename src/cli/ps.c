@@ -6,25 +6,29 @@
 
 #include <string.h>
 
-// "fast=10.77.0.2, slow=10.78.0.2"
+// "fast=10.77.0.2, cards=40.0.0.2 (0000:03:10.0)"
 static void add_ports(struct table *table, json_t *container)
 {
-	char text[400] = "";
+	char text[2048] = ""; // For 16 ports.
 	json_t *port;
 	size_t i;
 	json_array_foreach(json_object_get(container, "ports"), i, port)
 	{
 		size_t used = strlen(text);
 		const char *ip = cli_member(port, "ip");
+		const char *function = cli_member(port, "function");
 		(void)snprintf(
 			text + used,
 			sizeof(text) - used,
-			"%s%s%s%.*s",
+			"%s%s%s%.*s%s%s%s",
 			used ? ", " : "",
 			cli_member(port, "network"),
 			ip[0] ? "=" : "",
 			(int)strcspn(ip, "/"),
-			ip
+			ip,
+			function[0] ? " (" : "",
+			function,
+			function[0] ? ")" : ""
 		);
 	}
 	table_add(table, text);

@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/docker.h"
 #include "cli/runline.h"
+#include "cli/runuser.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,13 +18,18 @@ static int add_switch(json_t *body, const char *name, const char *value)
 	return value ? json_object_set_new(body, name, json_boolean(strcmp(value, "on") == 0)) : 0;
 }
 
+// Adds a member for a number that was given. 0, or -1.
+static int add_number(json_t *body, const char *name, const char *text)
+{
+	return text ? json_object_set_new(body, name, json_integer(run_number(text))) : 0;
+}
+
 static json_t *make_network(const struct run_line *line, size_t index)
 {
 	const struct run_network *network = &line->networks[index];
-	long queues = run_network_queues(line, index);
 	// "s*" leaves out what was not given.
 	json_t *body = json_pack(
-		"{s:s, s:s*, s:s*, s:s*}",
+		"{s:s, s:s*, s:s*, s:s*, s:s*}",
 		"network",
 		network->name,
 		"attach",
@@ -31,10 +37,14 @@ static json_t *make_network(const struct run_line *line, size_t index)
 		"mac",
 		network->mac,
 		"ip",
-		network->ip
+		network->ip,
+		"function",
+		network->function
 	);
-	if (body && queues)
-		(void)json_object_set_new(body, "queues", json_integer(queues));
+	if (body)
+		(void)add_number(body, "queues", network->queues);
+	if (body)
+		(void)add_number(body, "vfs", network->vfs);
 	if (body)
 		(void)add_switch(body, "offloads", network->offloads);
 	const struct port_limits_given limits = run_network_limits(network);
@@ -62,14 +72,20 @@ static json_t *make_request(const struct run_line *line)
 		return NULL;
 	// json_pack() takes networks over, on failure as well.
 	json_t *body = json_pack(
-		"{s:s*, s:s, s:o}",
+		"{s:s*, s:s, s:s*, s:o}",
 		"name",
 		line->name,
 		"image",
 		line->image[0],
+		"cpus",
+		line->cpus,
 		"networks",
 		networks
 	);
+	if (body)
+		(void)add_number(body, "queues", line->queues);
+	if (body)
+		(void)add_number(body, "vfs", line->vfs);
 	if (body && line->dry_run)
 		(void)json_object_set_new(body, "dry_run", json_true());
 	return body;
@@ -274,6 +290,8 @@ static int run_planned(struct cli *cli, const struct run_line *line, json_t *pla
 	(void)fflush(cli->out); // Before docker writes there.
 	child_signals_hold(&before);
 	int r = check_image(cli, line, plan);
+	if (!r)
+		r = run_user_settle(line, plan, &cli->error);
 	if (!r && line->network_count > 1)
 		r = run_several(cli, line, plan, &status);
 	else if (!r)
@@ -300,7 +318,13 @@ static int run_parsed(struct cli *cli, const struct run_line *line)
 		return cli_fail(cli);
 	if (!line->dry_run)
 		return run_planned(cli, line, plan);
-	return print_commands(cli, line, plan) ? cli_fail(cli) : CLI_OK;
+	sigset_t before;
+	child_signals_hold(&before);
+	int r = run_user_settle(line, plan, &cli->error);
+	child_signals_release(&before);
+	if (!r)
+		r = print_commands(cli, line, plan);
+	return r ? cli_fail(cli) : CLI_OK;
 }
 
 static int run_container(struct cli *cli, const struct cli_args *args)
@@ -324,7 +348,8 @@ static int run_container(struct cli *cli, const struct cli_args *args)
 
 static const struct cli_opt run_opts[] = {
 	{"network", 0, "NET[,opt=..]", "join this network; once for every port"},
-	{"queues", 0, "N", "queue pairs of every port (default: 1)"},
+	{"queues", 0, "N", "queue pairs of every vhost port (default: 1)"},
+	{"vfs", 0, "N", "functions of every network that gives functions (default: 1)"},
 	{"dry-run", 0, NULL, "print docker's commands and change nothing"},
 	{0},
 };
@@ -339,7 +364,8 @@ const struct cli_cmd run_cmds[] = {
 	 run_container,
 	 true,
 	 "options of a network: mac=MAC ip=IP queues=N learning=on|off offloads=on|off\n"
-	 "    attach=kernel (an ordinary interface beside a vhost port)\n"
+	 "    attach=vhost|kernel|vf|vf-kernel (vf: a NIC's function; the others: its interface,\n"
+	 "    and an ordinary interface beside a vhost port) vfs=N function=ADDRESS\n"
 	 "    pin-address[=on|off] allow-spoof[=on|off] (see 'ringway port add --help')\n"
 	 "    rate=[rx:|tx:]RATE burst=[rx:|tx:]SIZE flood-rate=N (see 'ringway port add --help')\n"
 	 "All other options are docker run's; the program is RINGWAY_DOCKER or docker.\n"},

@@ -43,38 +43,11 @@ static bool take_preload(struct run_line *line, const char *value)
 	return true;
 }
 
-// 1: the option is Ringway's, 0: it is docker's (too), or a negative errno.
-static int apply(
-	struct run_line *line,
-	const struct run_known *known,
-	struct run_option *option,
-	struct rwy_err *err
-)
+// Notes what an option of docker's means to us; it is passed on as well.
+static void note(struct run_line *line, enum run_word word, struct run_option *option)
 {
 	const char *value = option->value;
-	switch (known ? known->word : RUN_WORD_PASS) {
-	case RUN_WORD_NETWORK:
-		return run_network_add(line, value, err) ? err->code : 1;
-	case RUN_WORD_QUEUES:
-		line->queues = value;
-		return 1;
-	case RUN_WORD_DRY_RUN:
-		line->dry_run = is_true(value);
-		return 1;
-	case RUN_WORD_RUN_DIR:
-		line->run_dir = value;
-		return 1;
-	case RUN_WORD_HELP:
-		line->help = is_true(value);
-		return 1;
-	case RUN_WORD_IP:
-		line->ip = value;
-		return 1;
-	case RUN_WORD_MAC:
-		line->mac = value;
-		return 1;
-	case RUN_WORD_ENV:
-		return take_preload(line, value);
+	switch (word) {
 	case RUN_WORD_NAME:
 		line->name = value;
 		break;
@@ -101,11 +74,60 @@ static int apply(
 	case RUN_WORD_PUBLISH:
 		line->publishes = true;
 		break;
-	case RUN_WORD_PASS:
-	case RUN_WORD_COUNT:
+	case RUN_WORD_USER:
+		line->user = value;
+		break;
+	case RUN_WORD_CPUS:
+		line->cpus = value;
+		break;
+	case RUN_WORD_ULIMIT:
+		line->has_memlock = line->has_memlock || strncmp(value, "memlock=", 8) == 0;
+		break;
+	default: // Docker's alone.
 		break;
 	}
-	return 0;
+}
+
+// 1: the option is Ringway's, 0: it is docker's (too), or a negative errno.
+static int apply(
+	struct run_line *line,
+	const struct run_known *known,
+	struct run_option *option,
+	struct rwy_err *err
+)
+{
+	const char *value = option->value;
+	enum run_word word = known ? known->word : RUN_WORD_PASS;
+	switch (word) {
+	case RUN_WORD_NETWORK:
+		return run_network_add(line, value, err) ? err->code : 1;
+	case RUN_WORD_QUEUES:
+		line->queues = value;
+		return 1;
+	case RUN_WORD_VFS:
+		line->vfs = value;
+		return 1;
+	case RUN_WORD_DRY_RUN:
+		line->dry_run = is_true(value);
+		return 1;
+	case RUN_WORD_RUN_DIR:
+		line->run_dir = value;
+		return 1;
+	case RUN_WORD_HELP:
+		line->help = is_true(value);
+		return 1;
+	case RUN_WORD_IP:
+		line->ip = value;
+		return 1;
+	case RUN_WORD_MAC:
+		line->mac = value;
+		return 1;
+	case RUN_WORD_ENV:
+		return take_preload(line, value);
+	default:
+		note(line, word, option);
+		return 0;
+	}
 }
 
 static int take(

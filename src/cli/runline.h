@@ -17,8 +17,10 @@ struct run_network {
 	char *name;
 	char *mac;
 	char *ip;
-	char *attach; // "vhost" or "kernel"; NULL: the first.
+	char *attach; // "vhost", "kernel", "vf" or "vf-kernel"; NULL: as the network has it.
 	char *queues;
+	char *vfs;
+	char *function;
 	char *learning;
 	char *offloads;
 	char *allow_spoof;
@@ -56,12 +58,16 @@ struct run_line {
 	bool interactive;
 	bool dry_run;
 	bool help;
-	bool publishes; // Ports, with -p or -P.
+	bool publishes;	  // Ports, with -p or -P.
+	bool has_memlock; // A limit of locked memory, with --ulimit.
 	// Options that apply to the first network.
 	const char *ip;
 	const char *mac;
-	// What --queues says for networks that do not say themselves.
+	// What --queues and --vfs say for networks that do not say themselves.
 	const char *queues;
+	const char *vfs;
+	const char *user; // Of --user; NULL: the image's.
+	const char *cpus; // Of --cpuset-cpus.
 };
 
 // Takes argv (ends with NULL) apart. The line keeps pointers into it. -EINVAL with the usage error,
@@ -78,5 +84,5 @@ struct port_limits_given run_network_limits(const struct run_network *network);
 // Whether a network's port is an ordinary interface.
 bool run_network_is_kernel(const struct run_network *network);
 
-// What a network's --queues or queues= says, 0 when nothing does or its port has no queues. run_line_parse() has checked it.
-long run_network_queues(const struct run_line *line, size_t index);
+// What an option says that is a number from 1 on; 0 when it was not given. run_line_parse() has checked it.
+long run_number(const char *text);

@@ -91,6 +91,10 @@ static int take_pair(struct run_network *network, char *field, struct rwy_err *e
 		return set_once(&network->attach, field, value, err);
 	if (strcmp(field, "queues") == 0)
 		return set_once(&network->queues, field, value, err);
+	if (strcmp(field, "vfs") == 0)
+		return set_once(&network->vfs, field, value, err);
+	if (strcmp(field, "function") == 0)
+		return set_once(&network->function, field, value, err);
 	if (strcmp(field, "learning") == 0)
 		return set_once(&network->learning, field, value, err);
 	if (strcmp(field, "offloads") == 0)
@@ -153,16 +157,23 @@ int run_network_add(struct run_line *line, const char *text, struct rwy_err *err
 	return 0;
 }
 
-static int check_queues(const char *text, struct rwy_err *err)
+static int check_number(const char *name, const char *text, struct rwy_err *err)
 {
 	char *end = NULL;
 	errno = 0;
-	long queues = strtol(text, &end, 10);
-	if (end == text || *end || errno || queues < 1)
+	if (!text)
+		return 0;
+	long number = strtol(text, &end, 10);
+	if (end == text || *end || errno || number < 1)
 		return err_set(
-			err, -EINVAL, "queues must be a whole number from 1 on, not '%s'", text
+			err, -EINVAL, "%s must be a whole number from 1 on, not '%s'", name, text
 		);
 	return 0;
+}
+
+long run_number(const char *text)
+{
+	return text ? strtol(text, NULL, 10) : 0;
 }
 
 static int check_on_off(const char *name, const char *text, struct rwy_err *err)
@@ -177,18 +188,46 @@ bool run_network_is_kernel(const struct run_network *network)
 	return network->attach && strcmp(network->attach, "kernel") == 0;
 }
 
+static bool is_attached(const struct run_network *network, const char *attach)
+{
+	return network->attach && strcmp(network->attach, attach) == 0;
+}
+
+// What one attachment has and another has not. Where none is said, ringwayd knows which it will be.
 static int check_attach(const struct run_network *network, struct rwy_err *err)
 {
-	const char *attach = network->attach;
-	if (attach && strcmp(attach, "vhost") != 0 && strcmp(attach, "kernel") != 0)
-		return err_set(err, -EINVAL, "attach must be vhost or kernel, not '%s'", attach);
-	if (!run_network_is_kernel(network) || (!network->queues && !network->offloads))
+	bool vhost = is_attached(network, "vhost");
+	bool function = is_attached(network, "vf") || is_attached(network, "vf-kernel");
+	const char *wrong = NULL;
+	if (!network->attach)
+		return 0;
+	if (!vhost && !function && !run_network_is_kernel(network))
+		return err_set(
+			err,
+			-EINVAL,
+			"attach must be vhost, kernel, vf or vf-kernel, not '%s'",
+			network->attach
+		);
+	if (!vhost && (network->queues || network->offloads))
+		return err_set(
+			err,
+			-EINVAL,
+			"'%s' goes with attach=vhost: the %s of network '%s' has none",
+			network->queues ? "queues" : "offloads",
+			function ? "function" : "interface",
+			network->name
+		);
+	if (!function && network->function)
+		wrong = "function";
+	if (!function && network->vfs)
+		wrong = "vfs";
+	if (!wrong)
 		return 0;
 	return err_set(
 		err,
 		-EINVAL,
-		"'%s' goes with attach=vhost: the interface of network '%s' has none",
-		network->queues ? "queues" : "offloads",
+		"'%s' goes with attach=vf: network '%s' is to give no function",
+		wrong,
 		network->name
 	);
 }
@@ -229,9 +268,9 @@ static int check_network(const struct run_network *network, struct rwy_err *err)
 		r = check_on_off("pin-address", network->pin_address, err);
 	if (!r)
 		r = parse_limits(network, &given, err);
-	if (r)
-		return r;
-	return network->queues ? check_queues(network->queues, err) : 0;
+	if (!r)
+		r = check_number("queues", network->queues, err);
+	return r ? r : check_number("vfs", network->vfs, err);
 }
 
 static int finish_first(struct run_line *line, struct rwy_err *err)
@@ -268,19 +307,13 @@ int run_network_finish(struct run_line *line, struct rwy_err *err)
 	int r = finish_first(line, err);
 	if (!r)
 		r = check_publish(line, err);
-	if (!r && line->queues)
-		r = check_queues(line->queues, err);
+	if (!r)
+		r = check_number("queues", line->queues, err);
+	if (!r)
+		r = check_number("vfs", line->vfs, err);
 	for (size_t i = 0; !r && i < line->network_count; i++)
 		r = check_network(&line->networks[i], err);
 	return r;
-}
-
-long run_network_queues(const struct run_line *line, size_t index)
-{
-	const char *text = line->networks[index].queues;
-	if (!text && !run_network_is_kernel(&line->networks[index]))
-		text = line->queues;
-	return text ? strtol(text, NULL, 10) : 0;
 }
 
 void run_network_fini(struct run_network *network)
@@ -290,6 +323,8 @@ void run_network_fini(struct run_network *network)
 	free(network->ip);
 	free(network->attach);
 	free(network->queues);
+	free(network->vfs);
+	free(network->function);
 	free(network->learning);
 	free(network->offloads);
 	free(network->allow_spoof);

@@ -8,6 +8,7 @@
 // Every boolean option of docker run from 20.10 to 28, Ringway's own, and those that it looks at.
 // Whatever is missing here takes a value, like most of docker's.
 static const struct run_known known[] = {
+	{"cpuset-cpus", 0, false, RUN_WORD_CPUS},
 	{"detach", 'd', true, RUN_WORD_DETACH},
 	{"detach-keys", 0, false, RUN_WORD_DETACH_KEYS},
 	{"disable-content-trust", 0, true, RUN_WORD_PASS},
@@ -35,7 +36,10 @@ static const struct run_known known[] = {
 	{"run-dir", 0, false, RUN_WORD_RUN_DIR},
 	{"sig-proxy", 0, true, RUN_WORD_SIG_PROXY},
 	{"tty", 't', true, RUN_WORD_PASS},
+	{"ulimit", 0, false, RUN_WORD_ULIMIT},
 	{"use-api-socket", 0, true, RUN_WORD_PASS},
+	{"user", 'u', false, RUN_WORD_USER},
+	{"vfs", 0, false, RUN_WORD_VFS},
 };
 
 #define KNOWN_COUNT (sizeof(known) / sizeof(known[0]))

@@ -144,9 +144,10 @@ struct getopt_tables {
 
 static void add_opt(struct getopt_tables *tables, const struct cli_opt *opt, size_t index)
 {
+	int with_value = opt->value && opt->value[0] == '[' ? optional_argument : required_argument;
 	tables->longs[index] = (struct option){
 		.name = opt->name,
-		.has_arg = opt->value ? required_argument : no_argument,
+		.has_arg = opt->value ? with_value : no_argument,
 		.val = VALUE_BASE + (int)index,
 	};
 	size_t used = strlen(tables->shorts);
@@ -229,6 +230,19 @@ static int take_value(struct cli *cli, struct cli_args *args, size_t index, cons
 	return 0;
 }
 
+// A flag that "on" or "off" may follow; getopt_long() itself takes what stands behind '=' alone.
+static const char *take_following(const struct cli_cmd *cmd, size_t index, char **argv)
+{
+	const char *value = cmd->opts[index].value;
+	const char *next = argv[optind];
+	if (!value || value[0] != '[' || !next)
+		return "";
+	if (strcmp(next, "on") != 0 && strcmp(next, "off") != 0)
+		return "";
+	optind++;
+	return next;
+}
+
 // argv[0] is the last word of the command's name.
 static int parse_and_run(struct cli *cli, struct cli_args *args, int argc, char **argv)
 {
@@ -250,9 +264,13 @@ static int parse_and_run(struct cli *cli, struct cli_args *args, int argc, char 
 		size_t index = opt_index(cmd, found);
 		if (index == tables.own_count + 1)
 			return cli_help(cli, cmd);
-		if (index == tables.own_count)
+		if (index == tables.own_count) {
 			cli->run_dir = optarg;
-		else if (take_value(cli, args, index, optarg ? optarg : ""))
+			continue;
+		}
+		if (take_value(
+			    cli, args, index, optarg ? optarg : take_following(cmd, index, argv)
+		    ))
 			return cli_fail(cli);
 	}
 	args->names = argv + optind;

@@ -6,6 +6,7 @@
 #include "tests/lib/unit.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define WORDS_MAX 40
@@ -70,6 +71,39 @@ static void test_run(void **state)
 		"--network name=fast,driver-opt=ringway.attach=vhost,driver-opt=ringway.key=00aa,"
 		"driver-opt=ringway.index=0 --ip 10.0.0.9 img sh -c x"
 	);
+	sample_close(&s);
+}
+
+#define VFIO                                                                        \
+	"{\"devices\":[{\"path\":\"/dev/vfio/vfio\",\"permissions\":\"rwm\"},"      \
+	"{\"path\":\"/dev/vfio/12\"},{\"path\":\"/dev/x\",\"permissions\":\"r\"}]," \
+	"\"ulimits\":{\"memlock\":805306368},\"networks\":[{\"network\":\"cards\"}]}"
+
+static void test_devices_and_limits(void **state)
+{
+	static const char devices[] =
+		"--device /dev/vfio/vfio --device /dev/vfio/12 --device /dev/x:/dev/x:r ";
+	struct sample s;
+	char expected[512];
+	sample_open(&s, "--network cards img", VFIO);
+	assert_int_equal(docker_run_command(&s.line, s.plan, false, &s.command, &s.err), 0);
+	(void)snprintf(
+		expected,
+		sizeof(expected),
+		"docker run %s--ulimit memlock=805306368:805306368 --network name=cards img",
+		devices
+	);
+	assert_command(&s, expected);
+	sample_close(&s);
+	sample_open(&s, "--network cards --ulimit memlock=-1 img", VFIO);
+	assert_int_equal(docker_run_command(&s.line, s.plan, true, &s.command, &s.err), 0);
+	(void)snprintf(
+		expected,
+		sizeof(expected),
+		"docker create --ulimit memlock=-1 %s--network name=cards img",
+		devices
+	);
+	assert_command(&s, expected);
 	sample_close(&s);
 }
 
@@ -183,6 +217,8 @@ static void test_plans_that_lack_something(void **state)
 		"{\"networks\":[{\"network\":\"a\",\"driver_opts\":{\"k\":7}}]}",
 		"{\"mounts\":[{\"source\":\"/a\"}],\"networks\":[{\"network\":\"a\"}]}",
 		"{\"env\":{\"A\":1},\"networks\":[{\"network\":\"a\"}]}",
+		"{\"devices\":[{}],\"networks\":[{\"network\":\"a\"}]}",
+		"{\"ulimits\":{\"memlock\":\"1\"},\"networks\":[{\"network\":\"a\"}]}",
 		"{\"labels\":{\"a\":null},\"networks\":[{\"network\":\"a\"}]}",
 	};
 	for (size_t i = 0; i < sizeof(plans) / sizeof(plans[0]); i++) {
@@ -199,6 +235,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_run),
+		cmocka_unit_test(test_devices_and_limits),
 		cmocka_unit_test(test_users_preload_comes_second),
 		cmocka_unit_test(test_users_preload_alone),
 		cmocka_unit_test(test_users_driver_options_come_first),

@@ -106,6 +106,120 @@ static void test_network_with_uplink(void **state)
 	       "GET /v1/networks\n");
 }
 
+#define CARDS                                                                                \
+	"\"name\":\"cards\",\"subnet\":\"40.0.0.0/24\",\"mtu\":1500,\"gateway_port\":false," \
+	"\"driver\":\"sriov\",\"parent\":\"eth2\",\"pf\":\"0000:03:00.0\",\"vfs\":2,\"vlan\":9"
+#define FUNCTIONS                                                                                     \
+	"\"functions\":[{\"address\":\"0000:03:10.0\",\"number\":0,\"state\":\"taken\",\"port\":"     \
+	"\"gen.cards\",\"driver\":\"vfio-pci\",\"iommu_group\":12,\"numa_node\":-1,\"mac\":"          \
+	"\"02:00:00:00:00:01\",\"vlan\":9,\"link\":\"up\"},{\"address\":\"0000:03:10.2\",\"number\":" \
+	"1,\"state\":\"returning\",\"driver\":\"igbvf\",\"interface\":\"eth3\",\"iommu_group\":13,"   \
+	"\"numa_node\":1,\"vlan\":0,\"rdma\":\"rxe0\",\"reason\":\"it is open\"}]"
+
+static const char function_table[] =
+	"FUNCTION      NETWORK  NR  STATE      PORT       DRIVER    INTERFACE  GROUP  NUMA  "
+	"MAC                VLAN  LINK  RDMA  WHY\n"
+	"0000:03:10.0  cards     0  taken      gen.cards  vfio-pci  -             12     -  "
+	"02:00:00:00:00:01     9  up    -     -\n"
+	"0000:03:10.2  cards     1  returning  -          igbvf     eth3          13     1  "
+	"-                     0  -     rxe0  it is open\n";
+
+static void test_network_of_functions(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"POST", "/v1/networks", 201, "{\"name\":\"cards\"}"},
+		{"GET",
+		 "/v1/networks",
+		 200,
+		 "{\"networks\":[{\"name\":\"fast\",\"mtu\":1500,\"gateway\":\"10.1.0.1\"},"
+		 "{" CARDS "},{\"name\":\"both\",\"mtu\":1500,\"gateway\":\"10.2.0.1\",\"uplink\":"
+		 "\"eth4\",\"parent\":\"eth4\",\"vfs\":1}]}"},
+		{"GET", "/v1/networks/cards", 200, "{" CARDS "," FUNCTIONS "}"},
+		{"GET", "/v1/networks/both", 200, "{\"name\":\"both\",\"functions\":[]}"},
+		{0},
+	};
+	expect(replies,
+	       "network create cards --driver sriov --parent eth2 --vfs 2 --vlan 9 --trust "
+	       "--spoofchk off --link-state enable --rate min:5M --rate 1G --allow-unsafe-noiommu",
+	       0,
+	       "cards\n",
+	       "POST /v1/networks {\"name\":\"cards\",\"driver\":\"sriov\",\"vlan\":9,\"parent\":"
+	       "\"eth2\",\"vfs\":2,\"trust\":true,\"spoof_check\":false,\"link_state\":\"enable\","
+	       "\"rate_min\":5,\"rate_max\":1000,\"noiommu\":true}\n");
+	expect(replies,
+	       "network create --trust off cards --pf-pci 0000:03:00.0 --vfs -1 --trust on",
+	       0,
+	       "cards\n",
+	       "POST /v1/networks {\"name\":\"cards\",\"parent\":\"0000:03:00.0\",\"vfs\":-1,"
+	       "\"trust\":true}\n");
+	expect(replies,
+	       "network ls",
+	       0,
+	       "NAME   SUBNET       GATEWAY    MTU  PORTS  OUTSIDE                        DOCKER\n"
+	       "fast   -            10.1.0.1  1500      0  nat                            no\n"
+	       "cards  40.0.0.0/24  -         1500      0  vlan 9, 2 functions of eth2    no\n"
+	       "both   -            10.2.0.1  1500      0  eth4, nat, 1 function of eth4  no\n",
+	       "GET /v1/networks\n");
+	expect(replies,
+	       "network inspect cards --functions",
+	       0,
+	       function_table,
+	       "GET /v1/networks/cards\n");
+	expect(replies,
+	       "network ls --functions",
+	       0,
+	       function_table,
+	       "GET /v1/networks\nGET /v1/networks/cards\nGET /v1/networks/both\n");
+}
+
+static void test_function_ports(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"POST", "/v1/ports", 201, "{\"name\":\"p\",\"function\":\"0000:03:10.0\"}"},
+		{"GET",
+		 "/v1/ports?network=n",
+		 200,
+		 "{\"ports\":[{\"name\":\"p\",\"function\":\"0000:03:10.0\"},{\"name\":\"p.1\","
+		 "\"with\":\"p\",\"function\":\"0000:03:10.2\"},{\"name\":\"q.1\",\"with\":\"q\"}]}"},
+		{"GET",
+		 "/v1/ports",
+		 200,
+		 "{\"ports\":[{\"name\":\"p\",\"network\":\"n\",\"attach\":\"vf\",\"queues\":1,"
+		 "\"state\":\"running\",\"function\":\"0000:03:10.0\",\"vfio\":\"/dev/vfio/12\","
+		 "\"container\":\"00aa\"},{\"name\":\"p.1\",\"network\":\"n\",\"attach\":\"vf\","
+		 "\"queues\":1,\"state\":\"waiting\",\"function\":\"0000:03:10.2\",\"with\":\"p\","
+		 "\"reason\":\"taking it\"},{\"name\":\"k\",\"network\":\"n\",\"attach\":\"vf-kernel\","
+		 "\"state\":\"running\",\"function\":\"0000:03:10.4\",\"interface\":\"eth0\","
+		 "\"netns\":\"/n\"}]}"},
+		{0},
+	};
+	expect(replies,
+	       "port add p --network n --attach vf --vfs 2 --function 03:10.0 --uid 1000 --cpus 0-3 "
+	       "--ip 40.0.0.2 --rate rx:1G",
+	       0,
+	       "0000:03:10.0\n0000:03:10.2\n",
+	       "POST /v1/ports {\"name\":\"p\",\"network\":\"n\",\"attach\":\"vf\",\"function\":"
+	       "\"03:10.0\",\"cpus\":\"0-3\",\"ip\":\"40.0.0.2\",\"limits\":{\"rx_bps\":1000000000},"
+	       "\"vfs\":2,\"uid\":1000}\nGET /v1/ports?network=n\n");
+	expect(replies,
+	       "port add p --network n --attach vf-kernel --netns 7 --interface net1",
+	       0,
+	       "0000:03:10.0\n",
+	       "POST /v1/ports {\"name\":\"p\",\"network\":\"n\",\"attach\":\"vf-kernel\","
+	       "\"interface\":\"net1\",\"netns\":\"7\"}\n");
+	expect(replies,
+	       "port ls",
+	       0,
+	       "NAME  NETWORK  ATTACH     OWNER  MAC  IP  QUEUES  STATE    CPUS  POLLING  PUBLISHED  AT\n"
+	       "p     n        vf         00aa   -    -        -  running  -     -        -          "
+	       "/dev/vfio/12 of 0000:03:10.0\n"
+	       "p.1   n        vf         p      -    -        -  waiting  -     -        -          "
+	       "0000:03:10.2 (taking it)\n"
+	       "k     n        vf-kernel  -      -    -        -  running  -     -        -          "
+	       "eth0 of 0000:03:10.4 in /n\n",
+	       "GET /v1/ports\n");
+}
+
 #define QUEUES_OF(name, queues)                                                                \
 	"{\"name\":\"" name "\",\"network\":\"n\",\"attach\":\"vhost\",\"state\":\"running\"," \
 	"\"receive_queues\":" queues "}"
@@ -300,6 +414,8 @@ int main(void)
 		cmocka_unit_test(test_network),
 		cmocka_unit_test(test_network_of_both_families),
 		cmocka_unit_test(test_network_with_uplink),
+		cmocka_unit_test(test_network_of_functions),
+		cmocka_unit_test(test_function_ports),
 		cmocka_unit_test(test_port_limits),
 		cmocka_unit_test(test_port),
 		cmocka_unit_test(test_kernel_port),

@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -50,6 +51,11 @@ static const char script[] =
 	"network:connect) exit 1;;\n"
 	"pull:pull) echo 'pull access denied'; echo 'Error: no registry' >&2; exit 1;;\n"
 	"run:7|start:7|stop:7) exit 7;;\n"
+	"image:user|image:nouser) echo app:staff;;\n"
+	"image:number) echo 33;;\n"
+	"image:*) echo;;\n"
+	"cp:user) printf 'root:x:0:0::/:/bin/sh\\napp:x:1234:7::/:/bin/sh\\n' >\"$4\";;\n"
+	"cp:nouser) echo 'root:x:0:0::/:/bin/sh' >\"$4\";;\n"
 	"run:kill) kill -9 $$;;\n"
 	"run:wait)\n"
 	"	sleep 100 & child=$!\n"
@@ -123,7 +129,7 @@ static void test_one_network(void **state)
 	assert_string_equal(
 		log,
 		"POST /v1/containers {\"name\":\"gen\",\"image\":\"img\",\"networks\":"
-		"[{\"network\":\"fast\",\"queues\":2,\"offloads\":false,\"limits\":{\"rx_bps\":1000,\"rx_burst\":9,\"tx_fps\":5},\"learning\":false}]}\n"
+		"[{\"network\":\"fast\",\"queues\":2,\"offloads\":false,\"limits\":{\"rx_bps\":1000,\"rx_burst\":9,\"tx_fps\":5},\"learning\":false}],\"queues\":3}\n"
 		"POST /v1/containers/00aa/settle {}\n"
 	);
 	scene_close(&s);
@@ -142,10 +148,81 @@ static void test_interface_beside_a_socket(void **state)
 	_cleanup_free_ char *log = fake_server_log(s.server);
 	assert_string_equal(
 		log,
-		"POST /v1/containers {\"image\":\"img\",\"networks\":[{\"network\":\"fast\",\"queues\":3},"
-		"{\"network\":\"slow\",\"attach\":\"kernel\",\"ip\":\"10.1.0.2\",\"allow_spoof\":true,\"pin_address\":false}]}\n"
+		"POST /v1/containers {\"image\":\"img\",\"networks\":[{\"network\":\"fast\"},"
+		"{\"network\":\"slow\",\"attach\":\"kernel\",\"ip\":\"10.1.0.2\",\"allow_spoof\":true,\"pin_address\":false}],\"queues\":3}\n"
 		"POST /v1/containers/00aa/settle {}\n"
 	);
+	scene_close(&s);
+}
+
+#define CARDS                                                                                             \
+	"\"key\":\"00aa\",\"devices\":[{\"path\":\"/dev/vfio/12\"}],\"ulimits\":{\"memlock\":99},"        \
+	"\"networks\":[{\"network\":\"cards\",\"driver_opts\":{\"ringway.attach\":\"vf\"}},{\"network\":" \
+	"\"fast\",\"driver_opts\":{\"ringway.attach\":\"vhost\"}}"
+
+static const struct fake_reply cards[] = {PLAN("true", CARDS), SETTLE, {0}};
+
+// docker's commands of a run with functions, without those that find out about the user.
+static void check_user(const char *fake, const char *user, const char *asked, const char *uid)
+{
+	struct scene s;
+	char line[256];
+	char expected[1024];
+	scene_open(&s, cards, fake);
+	(void)snprintf(
+		line, sizeof(line), "run --network cards --network fast --vfs 2 %s-d img x", user
+	);
+	shell_run(&s.shell, line);
+	assert_int_equal(s.shell.status, 0);
+	(void)snprintf(
+		expected,
+		sizeof(expected),
+		"%screate %s--device /dev/vfio/12 --ulimit memlock=99:99 --network "
+		"name=cards,driver-opt=ringway.attach=vf%s img x\n"
+		"network connect --driver-opt=ringway.attach=vhost fast 0123456789ab\n"
+		"start 0123456789ab\n",
+		asked,
+		user,
+		uid
+	);
+	// The name of the file that the user database is copied to is nobody's business.
+	_cleanup_free_ char *path = path_in(&s, "docker.log");
+	char command[512];
+	(void
+	)snprintf(command, sizeof(command), "sed -i 's,/tmp/ringway-user-[^ ]*,FILE,' %s", path);
+	assert_int_equal(system(command), 0);
+	assert_docker(&s, expected);
+	_cleanup_free_ char *log = fake_server_log(s.server);
+	assert_non_null(strstr(log, "\"vfs\":2}"));
+	scene_close(&s);
+}
+
+#define INSPECT "image inspect --format {{.Config.User}} img\n"
+#define LOOK_UP \
+	"create --network=none img true\ncp -L 0123456789ab:/etc/passwd FILE\nrm 0123456789ab\n"
+
+static void test_functions_are_the_users(void **state)
+{
+	check_user("", "", INSPECT, "");
+	check_user("", "--user 1000:50 ", "", ",driver-opt=ringway.uid=1000");
+	check_user("", "-u 0 ", "", "");
+	check_user("number", "", INSPECT, ",driver-opt=ringway.uid=33");
+	check_user("user", "", INSPECT LOOK_UP, ",driver-opt=ringway.uid=1234");
+	check_user("user", "--user app ", LOOK_UP, ",driver-opt=ringway.uid=1234");
+}
+
+static void test_user_that_the_image_lacks(void **state)
+{
+	struct scene s;
+	scene_open(&s, cards, "nouser");
+	shell_run(&s.shell, "run --network cards img x");
+	assert_int_equal(s.shell.status, 1);
+	assert_string_equal(
+		s.shell.err,
+		"ringway: cannot run 'img' with functions: its /etc/passwd has no user 'app' "
+		"(give the user as a number: --user UID)\n"
+	);
+	assert_settled(&s, true);
 	scene_close(&s);
 }
 
@@ -389,6 +466,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_one_network),
 		cmocka_unit_test(test_interface_beside_a_socket),
+		cmocka_unit_test(test_functions_are_the_users),
+		cmocka_unit_test(test_user_that_the_image_lacks),
 		cmocka_unit_test(test_killed_docker),
 		cmocka_unit_test(test_several_networks),
 		cmocka_unit_test(test_failing_connect_removes_the_container),

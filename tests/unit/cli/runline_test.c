@@ -28,8 +28,12 @@ static void append_networks(const struct run_line *line, FILE *out)
 			(void)fprintf(out, ",mac=%s", network->mac);
 		if (network->ip)
 			(void)fprintf(out, ",ip=%s", network->ip);
-		if (run_network_queues(line, i))
-			(void)fprintf(out, ",queues=%ld", run_network_queues(line, i));
+		if (network->queues)
+			(void)fprintf(out, ",queues=%ld", run_number(network->queues));
+		if (network->vfs)
+			(void)fprintf(out, ",vfs=%ld", run_number(network->vfs));
+		if (network->function)
+			(void)fprintf(out, ",function=%s", network->function);
 		if (network->learning)
 			(void)fprintf(out, ",learning=%s", network->learning);
 		for (size_t j = 0; j < network->fields.count; j++)
@@ -80,8 +84,11 @@ static const struct {
 	{"--network name=fast,mac-address=02:00:00:00:00:01 img",
 	 "fast,mac=02:00:00:00:00:01 | 2 |"},
 	{"--network name=fast,\"driver-opt=a=b,c\" img", "fast,driver-opt=a=b,c | 2 |"},
-	{"--queues 3 --network a --network b,queues=2 img", "a,queues=3 b,queues=2 | 6 |"},
-	{"--network a --queues=3 img", "a,queues=3 | 3 |"},
+	{"--queues 3 --network a --network b,queues=2 img", "a b,queues=2 | 6 |"},
+	{"--network a --queues=3 img", "a | 3 |"},
+	{"--network a,vfs=2,function=03:10.1 --vfs 3 img", "a,vfs=2,function=03:10.1 | 4 |"},
+	{"--network a --user 1000 -u x:y --cpuset-cpus 0-1 --ulimit nofile=9 img",
+	 "a | 10 | --user 1000 -u x:y --cpuset-cpus 0-1 --ulimit nofile=9"},
 	{"--network a --network b,attach=kernel -p 8080:80 img", "a b | 6 | -p 8080:80"},
 	{"--ip 10.0.0.2 --network a --network b img", "a,ip=10.0.0.2 b | 6 |"},
 	{"--mac-address 02:00:00:00:00:01 --network a img", "a,mac=02:00:00:00:00:01 | 4 |"},
@@ -229,6 +236,25 @@ static void test_what_is_read(void **state)
 	run_line_fini(&line);
 }
 
+static void test_what_functions_need(void **state)
+{
+	char text[] = "--network a --vfs 3 --queues 2 -u 1000:1000 --cpuset-cpus=0,2 "
+		      "--ulimit memlock=1:1 --ulimit nofile=7 img";
+	char *words[WORDS_MAX];
+	struct run_line line;
+	struct rwy_err err = {0};
+	split(text, words);
+	assert_int_equal(run_line_parse(&line, words, &err), 0);
+	assert_string_equal(line.vfs, "3");
+	assert_string_equal(line.queues, "2");
+	assert_string_equal(line.user, "1000:1000");
+	assert_string_equal(line.cpus, "0,2");
+	assert_true(line.has_memlock);
+	assert_int_equal(run_number(line.vfs), 3);
+	assert_int_equal(run_number(NULL), 0);
+	run_line_fini(&line);
+}
+
 static void test_preload_of_environment(void **state)
 {
 	char text[] = "--network a -e LD_PRELOAD img";
@@ -265,6 +291,7 @@ int main(void)
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_too_many_networks),
 		cmocka_unit_test(test_what_is_read),
+		cmocka_unit_test(test_what_functions_need),
 		cmocka_unit_test(test_preload_of_environment),
 		cmocka_unit_test(test_help_ends_it),
 	};

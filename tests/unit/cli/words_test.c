@@ -91,7 +91,35 @@ static const struct {
 	{"run --network a,rate=x img", "ringway run: rate 'x' is malformed"},
 	{"run --network a,burst=1,burst=2 img", "burst '2' says again"},
 	{"run --network a --network b,attach=ether img",
-	 "ringway run: attach must be vhost or kernel, not 'ether'"},
+	 "ringway run: attach must be vhost, kernel, vf or vf-kernel, not 'ether'"},
+	{"run --network a,attach=vf,offloads=off img",
+	 "'offloads' goes with attach=vhost: the function of network 'a' has none"},
+	{"run --network a,attach=vhost,vfs=2 img", "'vfs' goes with attach=vf: network 'a'"},
+	{"run --network a,attach=kernel,function=03:10.1 img", "'function' goes with attach=vf"},
+	{"run --network a,vfs=0 img", "vfs must be a whole number from 1 on, not '0'"},
+	{"run --network a --vfs many img", "vfs must be a whole number from 1 on, not 'many'"},
+	{"port add p --network n --attach kernel --vfs 2",
+	 "--vfs goes with --attach vf or vf-kernel"},
+	{"port add p --network n --attach ether --device e --function 03:10.1",
+	 "--function goes with --attach vf or vf-kernel"},
+	{"port add p --network n --attach vf-kernel --uid 1000", "--uid goes with --attach vf"},
+	{"port add p --network n --attach vf --netns 7",
+	 "--netns goes with --attach kernel or vf-kernel"},
+	{"port add p --network n --attach vf --pin-address", "--pin-address goes with"},
+	{"port add p --network n --attach vf --function=", "--function must not be empty"},
+	{"port add p --network n --attach vf --vfs two", "--vfs must be a whole number"},
+	{"network create n --parent=", "--parent must not be empty"},
+	{"network create n --driver=", "--driver must not be empty"},
+	{"network create n --parent eth2 --pf-pci 03:00.0",
+	 "--parent and --pf-pci contradict each other"},
+	{"network create n --parent eth2 --vfs x", "--vfs must be a whole number"},
+	{"network create n --trust=maybe", "--trust must be on or off, not 'maybe'"},
+	{"network create n --trust maybe", "'maybe' is one word too many"},
+	{"network create n --spoofchk maybe", "--spoofchk must be on or off, not 'maybe'"},
+	{"network create n --spoofchk", "option '--spoofchk' needs a value"},
+	{"network create n --link-state up", "--link-state must be auto, enable or disable"},
+	{"network create n --rate 5fps", "--rate: rate '5fps' is malformed"},
+	{"network create n --rate 1G --rate max:2G", "--rate: rate 'max:2G' says again"},
 	{"run --network a --network b,attach=kernel,queues=2 img",
 	 "'queues' goes with attach=vhost: the interface of network 'b' has none"},
 	{"port add p --network n --attach ether --device e --allow-spoof",
@@ -237,23 +265,6 @@ static void test_help(void **state)
 	shell_fini(&shell);
 }
 
-static void test_not_there_yet(void **state)
-{
-	static const char *const lines[] = {
-		"network create a --parent eth0",
-		"network create a --vfs 4",
-		"network create a --driver sriov",
-		"network create a --driver frob",
-	};
-	struct shell shell = {0};
-	for (size_t i = 0; i < sizeof(lines) / sizeof(lines[0]); i++) {
-		shell_run(&shell, lines[i]);
-		assert_int_equal(shell.status, 1);
-		assert_memory_equal(shell.err, "ringway: cannot create network 'a': ", 36);
-	}
-	shell_fini(&shell);
-}
-
 #define PLACES                                                                                     \
 	"{\"containers\":[{\"key\":\"00aa\",\"name\":\"gen\",\"id\":\"0123\",\"image\":\"img:1\"," \
 	"\"state\":\"running\",\"ports\":[{\"network\":\"fast\",\"ip\":\"10.0.0.2/24\"},"          \
@@ -275,6 +286,25 @@ static void test_ps(void **state)
 	       "KEY   NAME  IMAGE  STATE    PORTS\n"
 	       "00aa  gen   img:1  running  fast=10.0.0.2, slow\n"
 	       "00bb  old   img:1  exited   -\n",
+	       "GET /v1/containers\n");
+}
+
+static void test_ps_of_functions(void **state)
+{
+	static const struct fake_reply replies[] = {
+		{"GET",
+		 "/v1/containers",
+		 200,
+		 "{\"containers\":[{\"key\":\"00aa\",\"ports\":[{\"network\":\"cards\",\"ip\":"
+		 "\"40.0.0.2/24\",\"function\":\"0000:03:10.0\"},{\"network\":\"cards\","
+		 "\"function\":\"0000:03:10.2\"}]}]}"},
+		{0},
+	};
+	expect(replies,
+	       "ps",
+	       0,
+	       "KEY   NAME  IMAGE  STATE  PORTS\n"
+	       "00aa  -     -      -      cards=40.0.0.2 (0000:03:10.0), cards (0000:03:10.2)\n",
 	       "GET /v1/containers\n");
 }
 
@@ -389,8 +419,8 @@ int main(void)
 		cmocka_unit_test(test_nobody_there),
 		cmocka_unit_test(test_run_dir_is_chosen),
 		cmocka_unit_test(test_help),
-		cmocka_unit_test(test_not_there_yet),
 		cmocka_unit_test(test_ps),
+		cmocka_unit_test(test_ps_of_functions),
 		cmocka_unit_test(test_ps_without_engine_shows_all),
 		cmocka_unit_test(test_version),
 		cmocka_unit_test(test_stats),

@@ -131,6 +131,29 @@ static void test_devices_telemetry_cores(void **state)
 	);
 }
 
+// Functions: an application that chooses PCI devices itself gets none of ours.
+static void test_functions(void **state)
+{
+	static const struct row rows[] = {
+		{"", "-a 0000:03:10.0 -a 0000:03:10.2 --iova-mode=va --vdev=v0"},
+		{"-- -a 0000:01:00.0", "-a 0000:03:10.0 -a 0000:03:10.2 --iova-mode=va --vdev=v0"},
+		{"-a 0000:03:10.0", "--iova-mode=va --vdev=v0"},
+		{"-a0000:03:10.0,opt=1", "--iova-mode=va --vdev=v0"},
+		{"--allow=0000:03:10.0", "--iova-mode=va --vdev=v0"},
+		{"-w 0000:03:10.0", "--iova-mode=va --vdev=v0"},
+		{"-b 0000:01:00.0", "--iova-mode=va --vdev=v0"},
+		{"--no-pci", "--iova-mode=va --vdev=v0"},
+		{"--vdev=mine", "-a 0000:03:10.0 -a 0000:03:10.2 --iova-mode=va"},
+		{"--iova-mode pa", "-a 0000:03:10.0 -a 0000:03:10.2 --vdev=v0"},
+		{"--proc-type=secondary", "-a 0000:03:10.0 -a 0000:03:10.2"},
+	};
+	check_rows(
+		"-a 0000:03:10.0 -a 0000:03:10.2 --iova-mode=va --vdev=v0",
+		rows,
+		sizeof(rows) / sizeof(rows[0])
+	);
+}
+
 static void test_values_are_no_options(void **state)
 {
 	static const struct row rows[] = {
@@ -191,6 +214,7 @@ int main(void)
 		cmocka_unit_test(test_without_hugepages),
 		cmocka_unit_test(test_with_hugepages),
 		cmocka_unit_test(test_devices_telemetry_cores),
+		cmocka_unit_test(test_functions),
 		cmocka_unit_test(test_values_are_no_options),
 		cmocka_unit_test(test_split),
 		cmocka_unit_test(test_share_cpu),
