@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define RULES_MAX 64
+#define RULES_READ 64  // Of a listing, at most.
+#define RULES_MAX 4096 // With what is added: some for each bridge that a listing names.
 #define LINE_MAX_SIZE 256
 #define TAG "ringway ab12"
 
@@ -93,8 +94,7 @@ static bool read_listing(struct model *model, char *text)
 		if (strlen(line) >= LINE_MAX_SIZE)
 			return false;
 		if (chain) {
-			// Room for what may be added.
-			if (chain->count >= RULES_MAX - 8)
+			if (chain->count == RULES_READ)
 				return false;
 			insert(chain, chain->count, rest);
 		} else {
@@ -134,9 +134,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct model model; // Large.
 	if (!size || size > sizeof(model.head))
 		return 0;
-	memset(&model, 0, sizeof(model));
+	model.head[0] = '\0';
 	model.chains[0].name = "FORWARD";
 	model.chains[1].name = "DOCKER-USER";
+	model.chains[0].count = model.chains[1].count = 0;
 	size_t count = data[0] % 3;
 	char *text = strndup((const char *)data, size);
 	// As it is, and as the model would list it: a rule may stand anywhere in what is read.
