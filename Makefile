@@ -8,7 +8,7 @@ BUILD := build
 DESTDIR ?=
 export DESTDIR
 
-.PHONY: build demo check faults bench soak fuzz install format clean help setup
+.PHONY: build demo check check-vm vm-image faults bench soak fuzz install format clean help setup
 
 build: setup
 	@umask 022; [ -f $(BUILD)/build.ninja ] || meson setup $(BUILD)
@@ -23,6 +23,13 @@ demo: build
 
 check: setup
 	@tools/check.sh
+
+# In virtual machines (docs/vm.md).
+check-vm: setup
+	@tools/check.sh vm sriov
+
+vm-image: setup
+	@umask 022; tests/vm/sriov-image.sh build-vm/sriov
 
 # An hour or less.
 faults: build
@@ -57,6 +64,7 @@ help:
 		'make           build (installs missing Debian packages when run by root)' \
 		'make demo      two DPDK containers exchange frames over a Ringway network (root)' \
 		'make check     every check and test; smoke tests with a real engine need root' \
+		'make check-vm  the part of it that runs in virtual machines: virtio, SR-IOV (root)' \
 		'make faults    kills ringwayd at every system call of every change, fills its disk, .. (root)' \
 		'make bench     the switch beside Open vSwitch, dpdk-testpmd and others, into docs/bench (root)' \
 		'make soak      the switch under load for MINUTES=30, every frame accounted for, nothing grows (root)' \

@@ -16,12 +16,17 @@ private_apt() {
 		-o Dir::Etc::PreferencesParts=/dev/null "$@" </dev/null
 }
 
+# private_apt_suite: this machine's release of Debian.
+private_apt_suite() {
+	# shellcheck disable=SC1091 # not part of the project
+	(. /etc/os-release && echo "${VERSION_CODENAME-}")
+}
+
 # private_apt_sources DIR: the sources of Debian itself that this machine has; other ones may not have the
 # architecture, or not answer.
 private_apt_sources() {
 	local codename path
-	# shellcheck disable=SC1091 # not part of the project
-	codename=$(. /etc/os-release && echo "${VERSION_CODENAME-}")
+	codename=$(private_apt_suite)
 	[ -n "$codename" ] || return 1
 	for path in /etc/apt/sources.list.d/*.sources; do
 		[ -f "$path" ] || continue
@@ -38,12 +43,26 @@ private_apt_sources() {
 	cat "$1/sources.list.d/"* | grep -q .
 }
 
-# private_apt_begin DIR ARCH: an empty DIR, and the lists of packages.
+# private_apt_backports DIR: also the release's backports, from where the release itself comes. apt takes from there only what is
+# asked for with -t and the suite's name, bookworm-backports.
+private_apt_backports() {
+	local codename dir=$1/sources.list.d
+	codename=$(private_apt_suite)
+	awk -v RS= -v ORS='\n\n' -v release="\nSuites:([^\n]* )?$codename( |\n|$)" -v suite="$codename-backports" \
+		'("\n" $0) ~ release && sub(/(^|\n)Suites:[^\n]*/, "\nSuites: " suite) { sub(/^\n/, ""); print }' \
+		"$dir/debian.sources" >"$dir/backports.sources"
+	sed -nE "s/^(deb +[^ ]+) +$codename +/\1 $codename-backports /p" "$dir/debian.list" |
+		sort -u >"$dir/backports.list"
+	cat "$dir/backports."* | grep -q .
+}
+
+# private_apt_begin DIR ARCH [STATUS]: an empty DIR, and the lists of packages. With STATUS, a file of dpkg's that tells what
+# counts as installed, also those of backports; without it nothing is installed.
 private_apt_begin() {
 	rm -rf "$1"
 	mkdir -p "$1/lists/partial" "$1/archives/partial" "$1/sources.list.d"
-	: >"$1/status"
-	private_apt_sources "$1" || {
+	cat "${3:-/dev/null}" >"$1/status"
+	{ private_apt_sources "$1" && { [ -z "${3-}" ] || private_apt_backports "$1"; }; } || {
 		echo 'apt has no source of this Debian release: look at /etc/apt' >&2
 		return 1
 	}

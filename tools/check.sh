@@ -12,7 +12,7 @@ export LC_ALL=C.UTF-8
 
 stages=(
 	format spdx layers prefix spelling shell python man
-	build-gcc headers units baseline unit build-clang build-asan unit-asan hostile arm64 fuzz smoke vm tidy
+	build-gcc headers units baseline unit build-clang build-asan unit-asan hostile arm64 fuzz smoke vm sriov tidy
 )
 logs=build-check
 jobs=$(nproc)
@@ -282,34 +282,45 @@ stage_smoke() {
 	return "$status"
 }
 
-# Linux in virtual machines as front ends, under software emulation.
-stage_vm() {
-	if [ "$(id -u)" != 0 ]; then
-		skip_reason='needs root: a ringwayd of its own'
-		return 77
-	fi
-	command -v qemu-system-x86_64 >/dev/null || {
-		skip_reason='qemu-system-x86_64 is not installed'
-		return 77
-	}
+# vm_can_run: whether guests can be run here; otherwise skip_reason says why not.
+vm_can_run() {
+	skip_reason=''
+	[ "$(id -u)" = 0 ] || skip_reason='needs root: a ringwayd of its own'
+	command -v qemu-system-x86_64 >/dev/null || skip_reason='qemu-system-x86_64 is not installed'
+	[ -z "$skip_reason" ]
+}
+
+# run_vm NAME WHAT: makes the image and runs its tests; WHAT it is that may not be had.
+run_vm() {
+	vm_can_run || return 77
 	local status=0
 	setup_build build gcc || return 1
-	tests/vm/image.sh build-vm || status=$?
+	"tests/vm/$1-image.sh" "build-vm/$1" || status=$?
 	if [ "$status" = 77 ]; then
-		skip_reason="the guests' kernel cannot be fetched: see $log"
+		skip_reason="$2 cannot be fetched: see $log"
 		return 77
 	fi
 	[ "$status" = 0 ] || return 1
-	timeout --kill-after=30 "${VM_SECONDS:-400}" python3 tests/vm/run.py build build-vm || status=$?
-	[ "$status" != 124 ] || note_result fail vm 'took too long and was ended'
-	note_tap vm
+	timeout --kill-after=30 "${VM_SECONDS:-400}" python3 "tests/vm/$1.py" build "build-vm/$1" || status=$?
+	[ "$status" != 124 ] || note_result fail "$1" 'took too long and was ended'
+	note_tap "$1"
 	return "$status"
+}
+
+# Linux in virtual machines as front ends, under software emulation.
+stage_vm() {
+	run_vm virtio "the guests' kernel"
+}
+
+# Functions of NICs, containers and an IOMMU in a virtual machine.
+stage_sriov() {
+	run_vm sriov "QEMU's igb and a kernel for it, of Debian's backports,"
 }
 
 # Stages whose tests are counted one by one; all others count as one each.
 counts_itself() {
 	case $1 in
-	unit | unit-asan | hostile | arm64 | fuzz | smoke | vm) return 0 ;;
+	unit | unit-asan | hostile | arm64 | fuzz | smoke | vm | sriov) return 0 ;;
 	*) return 1 ;;
 	esac
 }

@@ -3,12 +3,13 @@
 # Makes a small container image of this machine's own files, without a registry: Debian's dpdk-testpmd, the
 # libraries and drivers that it needs, and busybox; none of them changed.
 #   tools/demo-image.sh [--plain] [--add FILE:PATH].. IMAGE
+#   tools/demo-image.sh [--plain] [--add FILE:PATH].. --tree DIRECTORY    its files, without an engine
 # --add puts a program of this machine, and the libraries it needs, at PATH in the image. --plain leaves DPDK out: busybox
 # and what is added. An image that is up to date is left alone.
 set -euo pipefail
 
 label=ringway.demo-image
-drivers='librte_net_virtio librte_mempool_ring'
+drivers='librte_net_virtio librte_net_e1000 librte_mempool_ring'
 
 die() {
 	echo "demo-image: $1" >&2
@@ -93,7 +94,7 @@ hash_inputs() {
 	} | sha256sum | cut -d' ' -f1
 }
 
-added=() programs=() plain=
+added=() programs=() plain='' target=''
 while [ $# -gt 0 ]; do
 	case $1 in
 	--add)
@@ -106,12 +107,18 @@ while [ $# -gt 0 ]; do
 		plain=1
 		shift
 		;;
+	--tree)
+		[ -n "${2:-}" ] || die '--tree takes a directory'
+		target=$2
+		shift 2
+		;;
 	-*) die "unknown option $1" ;;
 	*) break ;;
 	esac
 done
-[ $# -eq 1 ] || die 'usage: tools/demo-image.sh [--plain] [--add FILE:PATH].. IMAGE'
-image=$1
+[ $# -eq "$([ -n "$target" ] && echo 0 || echo 1)" ] ||
+	die 'usage: tools/demo-image.sh [--plain] [--add FILE:PATH].. IMAGE|--tree DIRECTORY'
+image=${1-}
 
 [ -n "$plain" ] || testpmd=$(command -v dpdk-testpmd) || die 'no dpdk-testpmd: install the package dpdk'
 busybox=$(command -v busybox) || die 'no busybox: install the package busybox-static'
@@ -126,6 +133,10 @@ while read -r file; do
 	library=${file%/*/*/*}/${file##*/}
 	[[ $file != */dpdk/pmds-*/* ]] || [ ! -e "$library" ] || file_with_links "$library"
 done <"$work/found" | sort -u >"$work/files"
+if [ -n "$target" ]; then
+	make_tree "$target"
+	exit
+fi
 hash=$(hash_inputs)
 have=$(docker image inspect --format "{{index .Config.Labels \"$label\"}}" "$image" 2>/dev/null || true)
 if [ "$have" = "$hash" ]; then

@@ -1,61 +1,66 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A virtual machine under software emulation, with one network interface on a vhost-user socket."""
+"""Virtual machines under software emulation."""
 import os
 import socket
 import subprocess
 import time
 
-BOOT_SECONDS = 45
+BOOT_SECONDS = int(os.environ.get("VM_BOOT_SECONDS", "60"))
 COMMAND_SECONDS = 60
 MEMORY = "192M"
 
 
 class Guest:
-    """Boots DIR's kernel; run() runs a shell command in it."""
+    """Boots a command line of QEMU's; run() runs a shell command in it.
 
-    def __init__(self, image, directory, name, port_socket, mac, queues=1, device=""):
+    The guest reads commands from its second serial line, each behind a number, and answers with the output and a line of
+    the number and the exit status."""
+
+    def __init__(self, directory, name):
         self.name = name
         self.console = os.path.join(directory, f"{name}.console")
         self.control_path = os.path.join(directory, f"{name}.control")
         self.number = 0
         self.control = None
         self.received = b""
-        # No vectors: QEMU 7.2 takes KVM's way to deliver a vhost-user port's MSI-X, without asking whether there is KVM,
-        # and ends. A single interrupt line serves all queues instead.
-        self.command = [
-            "qemu-system-x86_64", "-name", name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
-            "-machine", "q35,memory-backend=memory", "-accel", "tcg,thread=multi", "-cpu", "max,la57=off", "-smp", "2",
-            "-m", MEMORY, "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
-            "-kernel", os.path.join(image, "vmlinuz"), "-initrd", os.path.join(image, "initrd"),
-            "-append", "console=ttyS0 panic=-1 nokaslr no_timer_check mitigations=off random.trust_cpu=on",
-            "-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console",
-            "-chardev", f"socket,id=control,path={self.control_path},server=on,wait=off", "-serial", "chardev:control",
-            "-chardev", f"socket,id=port,path={port_socket}",
-            "-netdev", f"vhost-user,id=net,chardev=port,queues={queues}",
-            "-device", f"virtio-net-pci,netdev=net,mac={mac},mq={'on' if queues > 1 else 'off'},vectors=0,"
-                       f"disable-legacy=on,romfile={',' + device if device else ''}",
-        ]
         self.process = None
         self.boot_end = 0
+        self.command = []
+
+    def options(self, qemu, memory, kernel_options):
+        """Of every guest: QEMU's program, the kernel's command line and both serial lines."""
+        return [
+            qemu, "-name", self.name, "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+            "-cpu", "max,la57=off", "-smp", "2", "-m", memory,
+            "-append", f"console=ttyS0 panic=-1 nokaslr no_timer_check mitigations=off random.trust_cpu=on {kernel_options}",
+            "-chardev", f"file,id=console,path={self.console}", "-serial", "chardev:console",
+            "-chardev", f"socket,id=control,path={self.control_path},server=on,wait=off", "-serial", "chardev:control",
+        ]
+
+    def spawn(self):
+        # pylint: disable-next=consider-using-with # stop() ends it
+        return subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
 
     def start(self):
         """Only begins: wait_ready() waits, so that guests boot beside each other."""
         if os.path.exists(self.control_path):
             os.unlink(self.control_path)
-        # pylint: disable-next=consider-using-with # stop() ends it
-        self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL)
+        self.process = self.spawn()
         self.boot_end = time.monotonic() + BOOT_SECONDS
-        self.received = b""
-        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         # At once: what the guest says while nobody is connected is lost.
         while True:
             try:
-                self.control.connect(self.control_path)
+                self.connect()
                 break
             except OSError as error:
                 if self.process.poll() is not None or time.monotonic() > self.boot_end:
                     raise RuntimeError(f"{self.name}: QEMU does not start: {error}") from error
                 time.sleep(0.05)
+
+    def connect(self):
+        self.received = b""
+        self.control = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.control.connect(self.control_path)
 
     def wait_ready(self):
         """A boot under emulation hangs once in a while, which is not what these tests are about: one more try."""
@@ -64,6 +69,7 @@ class Guest:
         except (OSError, RuntimeError) as error:
             print(f"# {error}; once more", flush=True)
             self.stop()
+            os.replace(self.console, f"{self.console}.hung")
             self.start()
             self.wait_boot()
 
@@ -120,3 +126,21 @@ class Guest:
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
+
+
+class VirtioGuest(Guest):
+    """With one network interface on a vhost-user socket. Boots the image of virtio-image.sh."""
+
+    def __init__(self, image, directory, name, port_socket, mac, queues=1, device=""):
+        super().__init__(directory, name)
+        # No vectors: QEMU 7.2 takes KVM's way to deliver a vhost-user port's MSI-X, without asking whether there is KVM,
+        # and ends. A single interrupt line serves all queues instead.
+        self.command = self.options("qemu-system-x86_64", MEMORY, "") + [
+            "-machine", "q35,memory-backend=memory", "-accel", "tcg,thread=multi",
+            "-object", f"memory-backend-memfd,id=memory,size={MEMORY},share=on",
+            "-kernel", os.path.join(image, "vmlinuz"), "-initrd", os.path.join(image, "initrd"),
+            "-chardev", f"socket,id=port,path={port_socket}",
+            "-netdev", f"vhost-user,id=net,chardev=port,queues={queues}",
+            "-device", f"virtio-net-pci,netdev=net,mac={mac},mq={'on' if queues > 1 else 'off'},vectors=0,"
+                       f"disable-legacy=on,romfile={',' + device if device else ''}",
+        ]

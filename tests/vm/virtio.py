@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-3-Clause
-"""Linux' virtio_net as a front end, in virtual machines: tests/vm/run.py BUILD IMAGE
+"""Linux' virtio_net as a front end, in virtual machines: tests/vm/virtio.py BUILD IMAGE
 
 Three guests on one network of an instance of their own: `split` and `packed` with two queue pairs, the kind of ring
 that they are called after and all offloads; `plain` with one pair and no offloads, no merged buffers. So a large TCP
@@ -13,11 +13,10 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 
-from guest import Guest
+from guest import VirtioGuest
+from tap import PATIENCE_SECONDS, Tests, expect, wait_for
 
-PATIENCE_SECONDS = 30
 MTU = 4000  # Jumbo frames: Linux learns it from the device.
 STREAM_BYTES = 48 << 20
 FILE_BYTES = 8 << 20
@@ -77,26 +76,6 @@ class Instance:
             self.process.kill()
 
 
-def wait_for(what, question):
-    """Asks until the answer is true. An answer that cannot be had yet is none."""
-    end = time.monotonic() + PATIENCE_SECONDS
-    while True:
-        error = None
-        try:
-            if question():
-                return
-        except (RuntimeError, OSError) as reason:
-            error = reason
-        if time.monotonic() > end:
-            raise RuntimeError(f"not within {PATIENCE_SECONDS} s: {what}" + (f" ({error})" if error else ""))
-        time.sleep(0.1)
-
-
-def expect(condition, said):
-    if not condition:
-        raise RuntimeError(said)
-
-
 class Bed:
     """The network, its guests and the tests on them."""
 
@@ -116,7 +95,7 @@ class Bed:
     def add(self, image, directory, name, queues, device):
         path = self.instance.ringway("port", "add", name, "--network", "vm", "--attach", "vhost", "--queues", str(queues))
         mac = self.instance.port(name)["mac"]
-        guest = Guest(image, directory, name, path, mac, queues, f"{device},host_mtu={MTU}")
+        guest = VirtioGuest(image, directory, name, path, mac, queues, f"{device},host_mtu={MTU}")
         self.guests[name] = guest
         self.addresses[name] = f"10.77.0.{10 + len(self.guests)}"
         guest.start()
@@ -241,30 +220,20 @@ def main():
         sys.exit(__doc__)
     build, image = (os.path.abspath(path) for path in sys.argv[1:])
     tests = ["boot"] + [name for name in vars(Bed) if name.startswith("test_")]
-    print(f"1..{len(tests)}", flush=True)
-    failed = 0
     signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(1))  # So that what was started is stopped.
     # Under /run, because a socket's path is short.
     with tempfile.TemporaryDirectory(prefix="ringway-vm.", dir="/run") as directory:
         bed = Bed(build, image, directory)
+        results = Tests(len(tests))
         try:
-            for number, name in enumerate(tests, 1):
-                title = name.removeprefix("test_").replace("_", " ")
-                begin = time.monotonic()
-                try:
-                    getattr(bed, name)()
-                    print(f"ok {number} {title} # {time.monotonic() - begin:.1f} s", flush=True)
-                except (RuntimeError, OSError, KeyError, ValueError) as error:
-                    failed += 1
-                    reason = str(error).replace("\n", "\n# ")
-                    print(f"not ok {number} {title}\n# {type(error).__name__}: {reason}", flush=True)
-                    if name == "boot":
-                        break
+            for name in tests:
+                if not results.run(name.removeprefix("test_").replace("_", " "), getattr(bed, name)) and name == "boot":
+                    break
         finally:
             bed.stop()
-        if failed:
+        if results.failed:
             print("# ringwayd says: " + bed.instance.last_log().replace("\n", "\n# "))
-    return 1 if failed else 0
+    return 1 if results.failed else 0
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: BSD-3-Clause
-# Makes what the guests boot: tests/vm/image.sh DIR leaves DIR/vmlinuz and DIR/initrd. They are Debian's kernel for virtual
+# Makes what the guests boot: tests/vm/virtio-image.sh DIR leaves DIR/vmlinuz and DIR/initrd. They are Debian's kernel for virtual
 # machines, unpacked and not installed, and an initial file system of busybox, iperf3, ethtool and the virtio modules.
 # Does nothing when they are there and as this script makes them. Status 77 when the kernel cannot be fetched.
 set -euo pipefail
@@ -12,7 +12,7 @@ programs=(iperf3 ethtool)
 modules=(virtio_pci virtio_net)
 
 fail() {
-	printf 'tests/vm/image.sh: %s\n' "$1" >&2
+	printf 'tests/vm/virtio-image.sh: %s\n' "$1" >&2
 	exit "${2-1}"
 }
 
@@ -59,14 +59,14 @@ add_programs() {
 for program in busybox cpio depmod; do
 	command -v "$program" >/dev/null || fail "$program is not installed: run tools/setup.sh" 77
 done
-key=$(cat tests/vm/image.sh tests/vm/init tools/apt-lib.sh | sha256sum)
+key=$(cat tests/vm/virtio-image.sh tests/vm/virtio-init tools/apt-lib.sh | sha256sum)
 [ "$(cat "$dir/made-by" 2>/dev/null)" != "$key" ] || exit 0
 rm -rf "$dir"
 mkdir -p "$dir/root/"{bin,dev,proc,sys,tmp,lib/modules}
 fetch_kernel
 add_modules
 add_programs
-install tests/vm/init "$dir/root/init"
+install tests/vm/virtio-init "$dir/root/init"
 (cd "$dir/root" && find . | cpio --quiet -o -H newc -R 0:0 | gzip -1) >"$dir/initrd"
 rm -rf "$dir/packages" "$dir/kernel" "$dir/root" "$dir/modules"
 printf '%s\n' "$key" >"$dir/made-by"
