@@ -2,7 +2,7 @@
 // What a new port must find: its network, a free name, MAC, address and place. Any thread, under the lock.
 #include "base/cleanup.h"
 #include "base/log.h"
-#include "daemon/core/daemon.h"
+#include "daemon/core/functions.h"
 #include "daemon/model/spec.h"
 
 #include <errno.h>
@@ -110,6 +110,7 @@ static int remove_forgotten(
 			int r = port_remove(d, port, err);
 			if (r)
 				return r;
+			next = TAILQ_FIRST(&d->ports); // Others may have gone with it.
 		}
 		port = next;
 	}
@@ -175,7 +176,7 @@ static bool fits_limit(const struct daemon *d)
 	struct rlimit limit;
 	rlim_t need = DESCRIPTORS_OWN + DESCRIPTORS_PORT;
 	TAILQ_FOREACH (port, &d->ports, entry)
-		if (port->info.spec.attach[0] != 'k')
+		if (port_is_switched(port))
 			need += DESCRIPTORS_PORT;
 	return getrlimit(RLIMIT_NOFILE, &limit) || need <= limit.rlim_cur;
 }
@@ -186,7 +187,8 @@ static int check_descriptors(
 	struct rwy_err *err
 )
 {
-	if (spec->attach[0] == 'k' || (fits_limit(d) && check_descriptors_left()))
+	bool switched = strcmp(spec->attach, "vhost") == 0 || strcmp(spec->attach, "ether") == 0;
+	if (!switched || (fits_limit(d) && check_descriptors_left()))
 		return 0;
 	err_set(err,
 		-ENOSPC,

@@ -87,6 +87,7 @@ int service_container_remove(struct daemon *d, const char *key, struct rwy_err *
 	int r = store_container_delete(d->store, key, err);
 	if (r)
 		return r;
+	service_functions_let_go(d, key);
 	portdir_remove_place(&d->portdir, key); // What stays is swept at the next start.
 	daemon_drop_container(d, container);
 	return 0;

@@ -3,6 +3,7 @@
 // have. Main thread.
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 
 #include <errno.h>
@@ -74,6 +75,16 @@ static int load_published(void *arg, uint32_t port_id, const struct port_publish
 	return 0;
 }
 
+static int load_parent(void *arg, const struct store_parent *parent)
+{
+	return parent_keep(arg, parent) ? 0 : -ENOMEM;
+}
+
+static int load_function(void *arg, const struct store_function *function)
+{
+	return function_keep(arg, function) ? 0 : -ENOMEM;
+}
+
 // What was begun and not finished when ringwayd ended is undone (creating) or finished
 // (removing). The switch is brought in line afterwards, like all else.
 static int settle_rows(struct daemon *d, struct rwy_err *err)
@@ -87,6 +98,7 @@ static int settle_rows(struct daemon *d, struct rwy_err *err)
 			int r = port_remove(d, port, err);
 			if (r)
 				return r;
+			next = TAILQ_FIRST(&d->ports); // Others may have gone with it.
 		}
 		port = next;
 	}
@@ -108,7 +120,7 @@ static bool place_is_used(void *arg, const char *place)
 	struct daemon *d = arg;
 	const struct port *port = daemon_find_port(d, place);
 	return daemon_find_container(d, place) ||
-		(port && !port->info.spec.key[0] && !port_is_kernel(port));
+		(port && !port->info.spec.key[0] && port_is_switched(port));
 }
 
 static int make_places(struct daemon *d, struct rwy_err *err)
@@ -125,7 +137,7 @@ static int make_places(struct daemon *d, struct rwy_err *err)
 		char place[NAME_SIZE];
 		char name[16];
 		struct rwy_err why = {0};
-		if (port->info.spec.connect[0] || port_is_kernel(port))
+		if (port->info.spec.connect[0] || !port_is_switched(port))
 			continue;
 		port_place(&port->info.spec, place, name);
 		if (portdir_make_place(&d->portdir, place, &why) ||
@@ -138,7 +150,12 @@ static int make_places(struct daemon *d, struct rwy_err *err)
 static int load(struct daemon *d, struct rwy_err *err)
 {
 	static const struct store_visit visit = {
-		load_network, load_port, load_container, load_published, NULL, NULL};
+		load_network,
+		load_port,
+		load_container,
+		load_published,
+		load_parent,
+		load_function};
 	int r = store_load(d->store, &visit, d, err);
 	if (!r)
 		r = settle_rows(d, err);
@@ -194,6 +211,8 @@ static int start(struct daemon *d, const struct daemon_config *config, struct rw
 	if (!r)
 		r = kernel_start(d, err);
 	if (!r)
+		r = functions_start(d, err);
+	if (!r)
 		link_start(d->link);
 	return r;
 }
@@ -231,7 +250,9 @@ int daemon_start(
 	(void)snprintf(d->state_dir, sizeof(d->state_dir), "%s", config->state_dir);
 	(void)snprintf(d->preload, sizeof(d->preload), "%s", config->preload);
 	service_lock(d);
-	int r = start(d, config, err);
+	int r = functions_init(d, err);
+	if (!r)
+		r = start(d, config, err);
 	service_unlock(d);
 	if (r) {
 		daemon_stop(d, false);
@@ -245,7 +266,7 @@ static bool has_switch_ports(const struct daemon *d)
 {
 	const struct port *port;
 	TAILQ_FOREACH (port, &d->ports, entry)
-		if (!port_is_kernel(port))
+		if (port_is_switched(port))
 			return true;
 	return false;
 }
@@ -254,6 +275,7 @@ void daemon_stop(struct daemon *d, bool end_switch)
 {
 	if (!d)
 		return;
+	functions_stop(d);
 	service_lock(d);
 	bool started = d->link != NULL;
 	// A switch without ports has nothing to do; kernel ports do without it.
@@ -268,6 +290,7 @@ void daemon_stop(struct daemon *d, bool end_switch)
 	loop_remove(d->doubt_timer);
 	accept_fini(d);
 	free_rows(d);
+	functions_fini(d);
 	portdir_fini(&d->portdir);
 	store_close(d->store);
 	service_unlock(d);

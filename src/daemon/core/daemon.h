@@ -42,15 +42,24 @@ struct port {
 	bool unreserved; // They are not held on the host: somebody else had one at start.
 	int netns_fd;	 // kernel, while it is being made: where its interface goes; -1: nowhere.
 	bool attached;	 // ether: the uplinks know it.
-	int listener;	 // -1 for a port that connects.
-	uint64_t accept_at_ms; // The listener rests until then; 0: it is watched.
-	bool refusal_logged;   // Since the last connection that was taken.
-	bool loss_logged;      // Its socket was removed and cannot be made anew.
+	struct port_taking *taking; // vf, ether: while somebody waits; NULL: nobody does.
+	int listener;		    // -1 for a port that connects.
+	uint64_t accept_at_ms;	    // The listener rests until then; 0: it is watched.
+	bool refusal_logged;	    // Since the last connection that was taken.
+	bool loss_logged;	    // Its socket was removed and cannot be made anew.
 	uint64_t connect_delay_ms;
 	uint64_t connect_at_ms; // When to connect next.
 	struct keep keep;
 	bool of_switch;	   // The switch that was found has it.
 	int64_t blamed_ms; // When a switch ended in its service; 0: none did.
+};
+
+// How a port's function is being taken, for whoever waits for it.
+struct port_taking {
+	bool done;
+	bool refused; // Before anything was done: another function may do.
+	int result;
+	struct rwy_err err;
 };
 
 struct container {
@@ -61,6 +70,8 @@ struct container {
 TAILQ_HEAD(network_list, network);
 TAILQ_HEAD(port_list, port);
 TAILQ_HEAD(container_list, container);
+TAILQ_HEAD(function_list, function);
+TAILQ_HEAD(parent_list, parent);
 
 struct daemon {
 	pthread_mutex_t lock;
@@ -97,6 +108,14 @@ struct daemon {
 	uint32_t epoch;	     // Of the stations that the switch was told of.
 	uint32_t taken_over; // Connections that the new switch has taken.
 	char last_end[160];
+	struct functions *pci; // NULL: there are none, and the reason says why.
+	char functions_reason[ERR_MSG_SIZE];
+	struct function_list functions; // In order of PF and number.
+	struct parent_list parents;
+	pthread_cond_t functions_cond; // Something of them has changed, or is to be done.
+	pthread_t functions_thread;
+	bool functions_running, functions_stop, functions_due;
+	int64_t functions_check_ms; // When those that ports have are looked at next.
 	char state_dir[PATH_TEXT_SIZE];
 	char preload[PATH_TEXT_SIZE];
 	char switch_socket[PATH_TEXT_SIZE];

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ether ports: ports of the switch whose front end is an uplink's process. Any thread, under the lock.
 #include "base/log.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 #include "wire/uplink.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define ETHER_WAIT_MS 3000
@@ -90,8 +92,44 @@ int ether_attach(struct daemon *d, struct port *port, bool must_exist, struct rw
 	return r;
 }
 
+int ether_bring_up(struct daemon *d, struct port *port, struct rwy_err *err)
+{
+	int r = function_uplink_take(d, port, err);
+	if (r)
+		return r < 0 ? r : 0;
+	return ether_attach(d, port, true, err);
+}
+
+// Until the function of its device is taken, and the port attached.
+static int wait_for_function(struct daemon *d, uint32_t id, struct rwy_err *err)
+{
+	const int64_t until = daemon_now_ms() + FUNCTION_WAIT_MS;
+	struct port *port = daemon_find_port_id(d, id);
+	if (!port || port->attached)
+		return 0;
+	port->taking = calloc(1, sizeof(*port->taking));
+	if (!port->taking)
+		return err_set(err, -ENOMEM, "no memory");
+	while ((port = daemon_find_port_id(d, id)) && !port->taking->done &&
+	       functions_wait(d, until))
+		;
+	if (!port)
+		return err_set(err, -ENOENT, "it was removed meanwhile");
+	int r = port->taking->done
+		? port->taking->result
+		: err_set(err, -ETIMEDOUT, "its device takes too long to be taken");
+	if (port->taking->done && r && err)
+		*err = port->taking->err;
+	free(port->taking);
+	port->taking = NULL;
+	return r;
+}
+
 int ether_wait(struct daemon *d, uint32_t id, struct rwy_err *err)
 {
+	int before = wait_for_function(d, id, err);
+	if (before)
+		return before;
 	// The uplink's connection is taken by the main thread, which needs the lock for it.
 	service_unlock(d);
 	int r = uplinks_wait(d->uplinks, id, ETHER_WAIT_MS, err);
@@ -106,6 +144,7 @@ void ether_detach(struct daemon *d, struct port *port)
 	if (port->attached && d->uplinks)
 		(void)uplinks_detach(d->uplinks, port->info.id, NULL); // Gone is what it should be.
 	port->attached = false;
+	function_uplink_release(d, port);
 }
 
 void ether_resume(struct daemon *d)
@@ -115,7 +154,10 @@ void ether_resume(struct daemon *d)
 		struct rwy_err err = {0};
 		if (!port_is_ether(port) || port->attached || port->state != STORE_READY)
 			continue;
-		if (ether_attach(d, port, false, &err))
+		int r = function_uplink_take(d, port, &err);
+		if (!r)
+			r = ether_attach(d, port, false, &err);
+		if (r < 0)
 			log_err(&err, "port '%s'", port->info.spec.name);
 	}
 	if (d->uplinks && !d->uplinks_settled)

@@ -3,6 +3,7 @@
 #include "daemon/core/kernel.h"
 
 #include "base/cleanup.h"
+#include "daemon/core/functions.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -63,12 +64,14 @@ int kernel_network_add(struct daemon *d, const struct network *network, struct r
 		.mtu = spec->mtu,
 		.proxy_neighbors = spec->proxy_neighbors,
 	};
-	return d->host ? host_network_add(d->host, &to, err) : 0;
+	return d->host && !network_is_sriov(network) ? host_network_add(d->host, &to, err) : 0;
 }
 
 void kernel_network_remove(struct daemon *d, struct network *network)
 {
 	trunk_close(network);
+	if (network_is_sriov(network))
+		return;
 	// What stays is found when the two are compared next.
 	if (d->host)
 		(void)host_network_remove(d->host, network->info.id, NULL);

@@ -97,6 +97,8 @@ int own_rename(struct daemon *d, struct network *network, struct rwy_err *err);
 struct port *own_gateway(const struct daemon *d, const struct network *network); // NULL: none.
 
 // ether.c
+// Attaches the port; where its function has to be taken first, as soon as it is.
+int ether_bring_up(struct daemon *d, struct port *port, struct rwy_err *err);
 int ether_attach(struct daemon *d, struct port *port, bool must_exist, struct rwy_err *err);
 // Waits for the uplink, letting go of the lock meanwhile: port may be gone after (-ENOENT). Never on the main thread.
 int ether_wait(struct daemon *d, uint32_t id, struct rwy_err *err);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Networks of service.h. Any thread, under the lock.
 #include "base/log.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 #include "daemon/model/cidr.h"
 #include "daemon/model/spec.h"
@@ -56,12 +57,16 @@ static int check_new(struct daemon *d, struct network_spec *spec, struct rwy_err
 				"cannot create network '%s': %d networks are the limit",
 				spec->name,
 				WIRE_NETWORKS_MAX);
+	if (!r && functions_check_network(d, spec, err))
+		r = err_prefix(err, "cannot create network '%s': ", spec->name);
 	return r;
 }
 
 static int bring_up(struct daemon *d, struct network *network, struct rwy_err *err)
 {
-	int r = reconcile_network_add(d, network, err);
+	int r = functions_add_network(d, network, err);
+	if (!r && !network_is_sriov(network))
+		r = reconcile_network_add(d, network, err);
 	if (!r)
 		r = kernel_network_add(d, network, err);
 	if (!r)
@@ -77,7 +82,17 @@ static void take_down(struct daemon *d, struct network *network)
 	if (network->trunk)
 		(void)reconcile_del(d, WIRE_PORT_DEL, WIRE_TRUNK_ID(network->info.id), NULL);
 	kernel_network_remove(d, network);
-	(void)reconcile_del(d, WIRE_NETWORK_DEL, network->info.id, NULL);
+	if (!network_is_sriov(network))
+		(void)reconcile_del(d, WIRE_NETWORK_DEL, network->info.id, NULL);
+}
+
+// The row last, then the parent's count of before.
+static void forget(struct daemon *d, struct network *network)
+{
+	uint32_t id = network->info.id;
+	store_network_delete(d->store, id);
+	daemon_drop_network(d, network);
+	functions_remove_network(d, id);
 }
 
 int service_network_add(
@@ -92,7 +107,8 @@ int service_network_add(
 	int r = check_new(d, &info.spec, err);
 	if (r)
 		return r;
-	r = link_wait(d->link, DAEMON_WAIT_MS, err);
+	if (strcmp(info.spec.driver, "sriov") != 0)
+		r = link_wait(d->link, DAEMON_WAIT_MS, err);
 	if (r)
 		return err_prefix(err, "cannot create network '%s': ", info.spec.name);
 	r = check_new(d, &info.spec, err); // The wait let go of the lock.
@@ -113,8 +129,8 @@ int service_network_add(
 		return 0;
 	}
 	take_down(d, network);
-	daemon_drop_network(d, network);
-	store_network_delete(d->store, info.id);
+	forget(d, network);
+	functions_wait_parent(d, info.spec.functions.pf);
 	return err_prefix(err, "cannot create network '%s': ", info.spec.name);
 }
 
@@ -309,16 +325,13 @@ int network_remove(struct daemon *d, struct network *network, struct rwy_err *er
 		return r;
 	network->state = STORE_REMOVING;
 	take_down(d, network);
-	store_network_delete(d->store, id);
-	daemon_drop_network(d, network);
+	forget(d, network);
 	return 0;
 }
 
-int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err)
+static int check_removable(const struct network *network, struct rwy_err *err)
 {
-	struct network *network = daemon_find_network(d, name);
-	if (!network)
-		return not_found(name, err);
+	const char *name = network->info.spec.name;
 	if (network->info.ports) {
 		err_set(err,
 			-EBUSY,
@@ -331,7 +344,31 @@ int service_network_remove(struct daemon *d, const char *name, struct rwy_err *e
 	}
 	if (network->state == STORE_CREATING)
 		return err_set(err, -EBUSY, "cannot remove network '%s': it is being made", name);
-	return network_remove(d, network, err);
+	return 0;
+}
+
+int service_network_remove(struct daemon *d, const char *name, struct rwy_err *err)
+{
+	char pf[FUNCTION_SIZE];
+	struct network *network = daemon_find_network(d, name);
+	if (!network)
+		return not_found(name, err);
+	int r = check_removable(network, err);
+	if (r)
+		return r;
+	uint32_t id = network->info.id;
+	r = functions_settle_network(d, id, err);
+	if (r)
+		return err_prefix(err, "cannot remove network '%s': ", name);
+	network = find_by_id(d, id, err); // The wait let go of the lock.
+	r = network ? check_removable(network, err) : -ENOENT;
+	if (r)
+		return r;
+	(void)memcpy(pf, network->info.spec.functions.pf, sizeof(pf));
+	r = network_remove(d, network, err);
+	if (!r)
+		functions_wait_parent(d, pf);
+	return r;
 }
 
 void service_each_network(struct daemon *d, network_visit *visit, void *arg)

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Ports of service.h. Any thread, under the lock.
 #include "base/cleanup.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
+#include "daemon/model/functions.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -19,6 +21,8 @@ void port_fill(const struct daemon *d, const struct port *port, struct port_info
 	ret_info->internal = spec->internal;
 	if (port_is_kernel(port))
 		ret_info->state = kernel_state(d, port);
+	else if (port_is_vf(port))
+		vf_fill(d, port, ret_info);
 }
 
 void port_place(const struct port_spec *spec, char ret_place[NAME_SIZE], char ret_socket[16])
@@ -54,7 +58,7 @@ static int bring_up_vhost(struct daemon *d, struct port *port, struct rwy_err *e
 	if (!r)
 		r = station_add(d, port, err);
 	if (!r && port_is_ether(port))
-		r = ether_attach(d, port, true, err);
+		r = ether_bring_up(d, port, err);
 	if (r)
 		take_down_vhost(d, port);
 	return r;
@@ -136,7 +140,9 @@ int port_make(
 // Opened at once, so that it is the one that was asked for, whatever becomes of its path.
 static int open_netns(const struct port_spec *spec, int *ret_fd, struct rwy_err *err)
 {
-	if (strcmp(spec->attach, "kernel") != 0 || spec->netns[0] != '/')
+	bool interface =
+		strcmp(spec->attach, "kernel") == 0 || strcmp(spec->attach, "vf-kernel") == 0;
+	if (!interface || spec->netns[0] != '/')
 		return 0; // None, or one that the checks refuse.
 	return namespace_open(spec->netns, ret_fd, err);
 }
@@ -149,8 +155,9 @@ int service_port_add(
 )
 {
 	_cleanup_close_ int netns = -1;
+	bool function = model_is_function_port(spec);
 	int r = open_netns(spec, &netns, err);
-	if (!r)
+	if (!r && !function)
 		r = link_wait(d->link, DAEMON_WAIT_MS, err);
 	if (r)
 		return err_prefix(err, "cannot create port '%s': ", spec->name);
@@ -159,6 +166,8 @@ int service_port_add(
 		port_fill(d, port, ret);
 		return 0;
 	}
+	if (function)
+		return vf_make(d, spec, netns, ret, err);
 	return port_make(d, spec, fd_take(&netns), true, ret, err);
 }
 
@@ -210,6 +219,8 @@ int service_port_set_sandbox(
 		return r;
 	(void)snprintf(port->info.sandbox, sizeof(port->info.sandbox), "%s", sandbox); // It fits.
 	port->info.sandbox_seen = seen;
+	if (port_is_vf(port))
+		functions_kick(d);
 	return 0;
 }
 
@@ -226,8 +237,11 @@ static int set_limits(
 	if (r)
 		return r;
 	port->info.spec.limits = *limits;
-	r = port_is_kernel(port) ? kernel_set_limits(d, port, err)
-				 : reconcile_port_set(d, port, err);
+	if (port_is_vf(port))
+		r = vf_set_limits(d, port, err);
+	else
+		r = port_is_kernel(port) ? kernel_set_limits(d, port, err)
+					 : reconcile_port_set(d, port, err);
 	if (!r)
 		return 0;
 	port->info.spec.limits = before;
@@ -253,6 +267,8 @@ int service_port_set_limits(
 	struct port_limits limits = port->info.spec.limits;
 	port_limits_apply(&limits, given);
 	r = port_limits_check(&limits, err);
+	if (!r && port_is_vf(port))
+		r = model_check_function_limits(&limits, err);
 	if (!r)
 		r = set_limits(d, port, &limits, err);
 	if (r)
@@ -271,6 +287,8 @@ static bool has_intent(const struct port *port)
 int port_remove(struct daemon *d, struct port *port, struct rwy_err *err)
 {
 	uint32_t id = port->info.id;
+	if (port_is_vf(port))
+		return vf_remove(d, port, err);
 	int r = has_intent(port) ? 0 : store_port_set_state(d->store, id, STORE_REMOVING, err);
 	if (r)
 		return r;
@@ -290,6 +308,10 @@ int service_port_remove(struct daemon *d, const char *name, struct rwy_err *err)
 	if (port->info.spec.of_network) {
 		err_set(err, -EPERM, "cannot remove port '%s': it belongs to its network", name);
 		return err_hint(err, "it goes with the network");
+	}
+	if (port->info.with[0]) {
+		err_set(err, -EPERM, "cannot remove port '%s': it was made with another", name);
+		return err_hint(err, "it goes with port '%s'", port->info.with);
 	}
 	return port_remove(d, port, err);
 }

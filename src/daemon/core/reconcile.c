@@ -3,6 +3,7 @@
 // Main thread, but for the single steps, which any thread does under the lock.
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 #include "daemon/core/takeover.h"
 #include "daemon/plan/plan.h"
@@ -131,9 +132,10 @@ static int make_want(struct daemon *d, struct plan_set *ret_set)
 		return -ENOMEM;
 	}
 	TAILQ_FOREACH (network, &d->networks, entry)
-		fill_network(network, &set.networks[set.network_count++]);
+		if (!network_is_sriov(network))
+			fill_network(network, &set.networks[set.network_count++]);
 	TAILQ_FOREACH (port, &d->ports, entry)
-		if (!port_is_kernel(port))
+		if (port_is_switched(port))
 			fill_port(port, &set.ports[set.port_count++]);
 	// Their numbers are above all others.
 	TAILQ_FOREACH (network, &d->networks, entry)
@@ -377,7 +379,7 @@ void reconcile_open_listeners(struct daemon *d)
 	struct port *port;
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		struct rwy_err why = {0};
-		if (port->listener < 0 && !port->info.spec.connect[0] && !port_is_kernel(port) &&
+		if (port->listener < 0 && !port->info.spec.connect[0] && port_is_switched(port) &&
 		    accept_open(d, port, &why))
 			log_err(&why, "port '%s'", port->info.spec.name);
 	}
@@ -447,8 +449,8 @@ static void on_down(void *arg)
 	TAILQ_FOREACH (network, &d->networks, entry)
 		network->trunk = network->trunk_broken = false;
 	TAILQ_FOREACH (port, &d->ports, entry) {
-		// Of kernel ports the kernel knows. The next switch goes on with connections that are kept.
-		if (port_is_kernel(port) || keep_is_connected(&port->keep) ||
+		// Of kernel ports and functions the kernel knows. The next switch goes on with connections that are kept.
+		if (!port_is_switched(port) || keep_is_connected(&port->keep) ||
 		    port->info.state == WIRE_PORT_QUARANTINED)
 			continue;
 		keep_forget(&port->keep);

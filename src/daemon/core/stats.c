@@ -3,6 +3,7 @@
 #include "daemon/core/stats.h"
 
 #include "base/fields.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 #include "daemon/model/features.h"
 
@@ -35,7 +36,20 @@ static json_t *port_queues(const struct wire_port_stats *stats)
 	return queues;
 }
 
-// stats: NULL of a kernel port.
+// Of ports that the switch does not have.
+static json_t *counters_beside(const struct daemon *d, const struct port *port)
+{
+	return port_is_vf(port) ? counters_of_function(d, port) : counters_of_kernel(d, port);
+}
+
+static uint32_t state_beside(const struct daemon *d, const struct port *port)
+{
+	struct port_info info;
+	port_fill(d, port, &info);
+	return info.state;
+}
+
+// stats: NULL of a port that the switch does not have.
 static json_t *port_entry(
 	const struct daemon *d,
 	const struct port *port,
@@ -51,9 +65,9 @@ static json_t *port_entry(
 		"attach",
 		port->info.spec.attach,
 		"state",
-		wire_port_state_text(stats ? stats->state : kernel_state(d, port))
+		wire_port_state_text(stats ? stats->state : state_beside(d, port))
 	);
-	json_t *counters = stats ? counters_of_switch(stats) : counters_of_kernel(d, port);
+	json_t *counters = stats ? counters_of_switch(stats) : counters_beside(d, port);
 	// Out of memory: members are missing.
 	(void)json_object_update(entry, counters);
 	json_decref(counters);
@@ -116,11 +130,11 @@ static int fetch(struct daemon *d, uint32_t after, struct wire_msg **ret_msg, st
 	return r;
 }
 
-// Kernel ports from *at on, whose ids are below `below`: all are in order of id.
+// Ports that the switch does not have from *at on, whose ids are below `below`: all are in order of id.
 static void add_kernel(struct daemon *d, const struct port **at, uint32_t below, json_t *ports)
 {
 	for (; *at && (*at)->info.id < below; *at = TAILQ_NEXT(*at, entry))
-		if (port_is_kernel(*at))
+		if (!port_is_switched(*at))
 			(void)json_array_append_new(ports, port_entry(d, *at, NULL));
 }
 
@@ -215,7 +229,7 @@ int service_stats(struct daemon *d, const char *port, json_t *ret_object, struct
 	if (!port)
 		return all_stats(d, ret_object, err);
 	const struct port *found = daemon_find_port(d, port);
-	if (found && port_is_kernel(found))
+	if (found && !port_is_switched(found))
 		return kernel_port(d, found, ret_object, err);
 	int r = one_port(d, port, &msg, err);
 	if (r)
@@ -234,8 +248,8 @@ int stats_add_port(struct daemon *d, const char *name, json_t *object, struct rw
 	char features[20];
 	const struct port *port = daemon_find_port(d, name);
 	// Out of memory: members are missing.
-	if (port && port_is_kernel(port)) {
-		(void)json_object_set_new(object, "stats", counters_of_kernel(d, port));
+	if (port && !port_is_switched(port)) {
+		(void)json_object_set_new(object, "stats", counters_beside(d, port));
 		return 0;
 	}
 	if (port && port_is_ether(port))

@@ -29,4 +29,5 @@ void stats_describe_kernel(const struct daemon *d, json_t *object);
 json_t *counters_integer(uint64_t value);
 json_t *counters_of_switch(const struct wire_port_stats *stats);
 json_t *counters_of_kernel(const struct daemon *d, const struct port *port);
+json_t *counters_of_function(const struct daemon *d, const struct port *port);
 json_t *counters_of_uplink(const struct daemon *d, const struct port *port);

@@ -119,6 +119,7 @@ void daemon_drop_port(struct daemon *d, struct port *port)
 	if (!port->info.spec.of_network)
 		port->network->info.ports--;
 	keep_fini(&port->keep);
+	free(port->taking);
 	free(port->published);
 	free(port);
 }

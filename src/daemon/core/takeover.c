@@ -4,6 +4,7 @@
 #include "daemon/core/takeover.h"
 
 #include "base/log.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 
 #include <errno.h>
@@ -82,6 +83,8 @@ static int tell_networks(struct daemon *d)
 	const struct network *network;
 	int r = 0;
 	TAILQ_FOREACH (network, &d->networks, entry) {
+		if (network_is_sriov(network))
+			continue;
 		struct wire_msg *msg = reconcile_network_msg(d, network);
 		if (!r)
 			r = link_queue(d->link, msg, on_network, d, network->info.id);
@@ -96,7 +99,7 @@ static int tell_ports(struct daemon *d)
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		struct rwy_err err = {0};
 		struct wire_msg *msg = NULL;
-		if (r || port_is_kernel(port))
+		if (r || !port_is_switched(port))
 			continue;
 		if (reconcile_port_msg(d, port, &msg, &err))
 			log_err(&err, "port '%s'", port->info.spec.name);

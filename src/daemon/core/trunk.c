@@ -3,6 +3,7 @@
 // are opened once and kept, so that the next switch gets the same. Any thread, under the lock.
 #include "base/cleanup.h"
 #include "base/log.h"
+#include "daemon/core/functions.h"
 #include "daemon/core/kernel.h"
 
 #include <errno.h>
@@ -40,7 +41,7 @@ bool trunk_is_wanted(const struct daemon *d, const struct network *network)
 		if (port->network != network || port->state == STORE_REMOVING)
 			continue;
 		kernel = kernel || port_is_kernel(port);
-		other = other || !port_is_kernel(port);
+		other = other || port_is_switched(port);
 	}
 	// Without the host's layer what the switch has stays, and nothing is added.
 	return kernel && other && (d->host || network->trunk || network->trunk_queues);
@@ -199,6 +200,8 @@ static void fill_station(
 static bool is_of_switch(const struct port *port)
 {
 	const struct port_spec *spec = &port->info.spec;
+	if (port_is_vf(port))
+		return false; // It is behind the uplink, with all others there.
 	return port_is_kernel(port) ? port->network->trunk : spec->ip[0] || spec->ip6[0];
 }
 
@@ -304,7 +307,7 @@ static void keep_in_host(struct daemon *d, const struct network *network)
 	if (!macs)
 		return; // The next time, then.
 	TAILQ_FOREACH (port, &d->ports, entry)
-		if (port->network == network)
+		if (port->network == network && !port_is_vf(port))
 			(void)memcpy(macs[count++], port->info.spec.mac, MAC_SIZE);
 	if (host_station_keep(d->host, network->info.id, macs, count, &err))
 		log_err(&err, "network '%s'", network->info.spec.name);
@@ -330,7 +333,7 @@ void station_sync(struct daemon *d)
 	while (!d->epoch || d->epoch == before);
 	TAILQ_FOREACH (port, &d->ports, entry) {
 		struct rwy_err err = {0};
-		if (port->state == STORE_READY && station_add(d, port, &err))
+		if (port->state == STORE_READY && !port_is_vf(port) && station_add(d, port, &err))
 			log_err(&err, "port '%s'", port->info.spec.name);
 	}
 	sweep(d);

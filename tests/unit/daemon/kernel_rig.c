@@ -3,6 +3,7 @@
 #include "tests/unit/daemon/kernel_rig.h"
 
 #include "tests/lib/unit.h"
+#include "tests/unit/daemon/fake_functions.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +15,7 @@
 int rig_setup(void **state)
 {
 	fake_kernel = (struct fake_kernel){0};
+	fake_functions_reset(0);
 	return instance_setup(state);
 }
 
@@ -108,4 +110,47 @@ void rig_restart(bool end_switch)
 {
 	instance_stop(end_switch);
 	instance_start();
+}
+
+struct network_spec rig_sriov(uint16_t vfs)
+{
+	struct network_spec spec = {
+		.name = "n",
+		.driver = "sriov",
+		.subnet = "40.0.0.0/24",
+		.vlan = 7,
+		.functions = NETWORK_FUNCTIONS_NONE,
+	};
+	(void)snprintf(spec.functions.parent, sizeof(spec.functions.parent), "eth2");
+	spec.functions.vfs = vfs;
+	return spec;
+}
+
+static void note_function(void *arg, const struct service_function *function)
+{
+	struct service_function *list = arg;
+	list[function->number] = *function;
+}
+
+void rig_functions(struct service_function ret_list[FAKE_FUNCTIONS_MAX])
+{
+	(void)memset(ret_list, 0, sizeof(ret_list[0]) * FAKE_FUNCTIONS_MAX);
+	service_each_function(instance, NULL, note_function, ret_list);
+}
+
+void rig_await_function(unsigned int number, enum function_state state)
+{
+	struct service_function list[FAKE_FUNCTIONS_MAX];
+	rig_functions(list);
+	for (int i = 0; i < TRIES && list[number].state != state; i++) {
+		rig_pause();
+		rig_functions(list);
+	}
+	if (list[number].state != state)
+		fail_msg(
+			"function %u is %s: %s",
+			number,
+			function_state_text(list[number].state),
+			list[number].reason
+		);
 }

@@ -2,6 +2,7 @@
 // What tests of kernel ports share: an instance on a fake kernel and a fake switch. Failures fail the test.
 #pragma once
 
+#include "tests/unit/daemon/fake_functions.h"
 #include "tests/unit/daemon/fake_kernel.h"
 #include "tests/unit/daemon/instance.h"
 
@@ -22,3 +23,8 @@ uint32_t rig_stations_at(uint32_t id);
 void rig_await_stations(uint32_t id, uint32_t count);
 void rig_pause(void); // Lets the main thread go on for a moment.
 void rig_restart(bool end_switch);
+
+struct network_spec rig_sriov(uint16_t vfs); // n, of the driver sriov.
+// By their numbers; those that nobody has are zero.
+void rig_functions(struct service_function ret_list[FAKE_FUNCTIONS_MAX]);
+void rig_await_function(unsigned int number, enum function_state state);
