@@ -12,6 +12,7 @@
 #include <string.h>
 
 #define REASON_SIZE 160
+#define VLAN_MAX 4094 // IEEE 802.1Q 9.6
 // RTEXT_FILTER_SKIP_STATS, newer than these headers may be.
 #define SKIP_STATS (1U << 3)
 
@@ -321,6 +322,10 @@ static int set_vlan(
 	const struct ifla_vf_vlan vlan = {.vf = place->number, .vlan = (uint32_t)wanted->vlan};
 	if (wanted->vlan < 0 || wanted->vlan == now->vlan)
 		return 0;
+	if (wanted->vlan > VLAN_MAX) // Some drivers take it.
+		return err_set(
+			err, -EINVAL, "%d is no VLAN: there are 1 to %d", wanted->vlan, VLAN_MAX
+		);
 	(void)snprintf(what, sizeof(what), "VLAN %d", wanted->vlan); // It fits.
 	return send_change(place, IFLA_VF_VLAN, &vlan, sizeof(vlan), what, err);
 }

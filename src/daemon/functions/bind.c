@@ -267,32 +267,55 @@ int functions_unbind(struct functions *functions, const char *address, struct rw
 	return r;
 }
 
-int functions_reset(struct functions *functions, const char *address, struct rwy_err *err)
+// A driver of the kernel takes part in a reset, and not each comes to an end with it.
+static int check_reset(
+	struct functions *functions,
+	const struct function_info *info,
+	struct rwy_err *err
+)
 {
-	struct function_info info;
 	struct opened_nodes nodes;
 	char who[OPENED_TEXT_SIZE];
-	int r = functions_get(functions, address, &info, err);
-	if (r)
-		return r;
-	if (!info.can_reset) {
-		(void
-		)err_set(err, -ENOTSUP, "the kernel has no way to reset function %s", info.address);
-		(void)err_hint(err, "cat /sys/bus/pci/devices/%s/reset_method", info.address);
+	if (!info->can_reset) {
+		(void)err_set(
+			err, -ENOTSUP, "the kernel has no way to reset function %s", info->address
+		);
+		(void)err_hint(err, "cat /sys/bus/pci/devices/%s/reset_method", info->address);
 		return -ENOTSUP;
 	}
-	if (vfio_nodes(functions, &info, &nodes) && opened_by(&nodes, who)) {
+	if (info->driver[0] && strcmp(info->driver, FUNCTION_VFIO) != 0) {
 		(void)err_set(
 			err,
 			-EBUSY,
-			"cannot reset function %s: %s has %s open",
-			info.address,
-			who,
-			nodes.path[0]
+			"cannot reset function %s: driver '%s' has it",
+			info->address,
+			info->driver
 		);
-		(void)err_hint(err, "end that process");
+		(void)err_hint(err, "unbind it first");
 		return -EBUSY;
 	}
+	if (!vfio_nodes(functions, info, &nodes) || !opened_by(&nodes, who))
+		return 0;
+	(void)err_set(
+		err,
+		-EBUSY,
+		"cannot reset function %s: %s has %s open",
+		info->address,
+		who,
+		nodes.path[0]
+	);
+	(void)err_hint(err, "end that process");
+	return -EBUSY;
+}
+
+int functions_reset(struct functions *functions, const char *address, struct rwy_err *err)
+{
+	struct function_info info;
+	int r = functions_get(functions, address, &info, err);
+	if (!r)
+		r = check_reset(functions, &info, err);
+	if (r)
+		return r;
 	r = sysfs_device_write(functions, info.address, "reset", "1");
 	if (!r)
 		return 0;

@@ -172,7 +172,8 @@ int functions_set_override(
 );
 // Takes the function from its driver and leaves it without one.
 int functions_unbind(struct functions *functions, const char *address, struct rwy_err *err);
-// FLR or what else the kernel has (sysfs reset). -ENOTSUP: none. With a kernel's network driver bound, which is told.
+// FLR or what else the kernel has (sysfs reset). -ENOTSUP: none. -EBUSY: vfio has it open elsewhere, or a network driver has it: those
+// take part in a reset, and igbvf's never comes back from one while its interface is down.
 int functions_reset(struct functions *functions, const char *address, struct rwy_err *err);
 
 // The device node that gives a function bound to vfio-pci to a process ("/dev/vfio/12", "/dev/vfio/noiommu-12"), whether it is

@@ -112,24 +112,32 @@ int netlink_request(struct nl_sock *socket, struct nl_msg *msg, char *ret_reason
 
 #define DUMP_TRIES 5
 
+// What follows a dump says that it is whole; a single answer is followed by an acknowledgement, without which libnl loses count.
+static int ask_once(struct nl_sock *socket, struct nl_msg *msg)
+{
+	bool dump = (nlmsg_hdr(msg)->nlmsg_flags & NLM_F_DUMP) == NLM_F_DUMP;
+	nlmsg_hdr(msg)->nlmsg_seq = NL_AUTO_SEQ;
+	if (dump)
+		nl_socket_disable_auto_ack(socket);
+	int n = nl_send_auto(socket, msg);
+	nl_socket_enable_auto_ack(socket);
+	if (n >= 0)
+		n = nl_recvmsgs_default(socket);
+	return n < 0 || dump ? n : nl_wait_for_ack(socket);
+}
+
 int netlink_ask(struct nl_sock *socket, struct nl_msg *msg, nl_recvmsg_msg_cb_t visit, void *arg)
 {
 	struct answer answer = {0};
 	int n = nl_socket_modify_err_cb(socket, NL_CB_CUSTOM, note_error, &answer);
 	if (!n)
 		n = nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_CUSTOM, visit, arg);
-	// The answer is the acknowledgement.
-	nl_socket_disable_auto_ack(socket);
-	for (int i = 0; !n && i < DUMP_TRIES; i++) {
-		nlmsg_hdr(msg)->nlmsg_seq = NL_AUTO_SEQ;
-		n = nl_send_auto(socket, msg);
-		if (n >= 0)
-			n = nl_recvmsgs_default(socket);
+	for (int i = 0; n >= 0 && i < DUMP_TRIES; i++) {
+		n = ask_once(socket, msg);
 		if (n != -NLE_DUMP_INTR)
 			break;
 		n = 0;
 	}
-	nl_socket_enable_auto_ack(socket);
 	nlmsg_free(msg);
 	// Neither can fail.
 	(void)nl_socket_modify_cb(socket, NL_CB_VALID, NL_CB_DEFAULT, NULL, NULL);
