@@ -180,7 +180,9 @@ static void judge_preload(
 	if (preload->arguments) {
 		doctor_advise(
 			result,
-			"pass the arguments yourself, as a statically linked application has to:"
+			"pass the arguments yourself, as a statically linked application has to%s:",
+			d->process.get_mempolicy ? " (with hugepages see the check mempolicy, too)"
+						 : ""
 		);
 		doctor_command(
 			result, "APPLICATION $(tr '\\n' ' ' < " DOCTOR_PLACE "/eal-args) -- .."

@@ -157,7 +157,7 @@ static void judge_part(
 static void check_kernel_ports(const struct doctor *d, struct doctor_result *result)
 {
 	static const struct wanted wanted[] = {
-		{"CONFIG_BPF_SYSCALL", NULL, "bpf"},
+		// The bpf call was tried.
 		{"CONFIG_NET_SCH_INGRESS", "sch_ingress", "clsact"},
 		{"CONFIG_NET_CLS_BPF", "cls_bpf", "cls_bpf"},
 		{"CONFIG_VETH", "veth", "veth"},

@@ -48,10 +48,9 @@ static void check_sockets(const struct doctor *d, struct doctor_result *result)
 		doctor_saw(
 			result,
 			DOCTOR_WARNING,
-			"nobody listens on %zu of %zu sockets of %s",
+			"nobody listens on %zu socket%s of ringwayd's",
 			own.stale.count,
-			own.all + plugins.stale.count,
-			d->run_dir
+			own.stale.count == 1 ? "" : "s"
 		);
 		say_paths(&own.stale, result);
 		doctor_advise(
@@ -160,7 +159,7 @@ static void check_functions(const struct doctor *d, struct doctor_result *result
 		doctor_saw(
 			result,
 			DOCTOR_WARNING,
-			"%zu of %zu network functions bound to vfio-pci or uio are nobody's",
+			"bound to vfio-pci or uio for nobody: %zu of %zu network functions",
 			found.left,
 			found.given
 		);
@@ -170,7 +169,7 @@ static void check_functions(const struct doctor *d, struct doctor_result *result
 		);
 		doctor_command(
 			result,
-			"cd /sys/bus/pci/devices/%s && echo > driver_override && echo %s > driver/unbind && echo %s > /sys/bus/pci/drivers_probe",
+			"(cd /sys/bus/pci/devices/%s && echo > driver_override && echo %s > driver/unbind && echo %s > /sys/bus/pci/drivers_probe)",
 			found.first,
 			found.first,
 			found.first

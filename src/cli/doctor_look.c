@@ -6,10 +6,12 @@
 #include "cli/cli.h"
 #include "cli/doctor_engine.h"
 #include "cli/doctor_read.h"
+#include "cli/doctor_sockets.h"
 
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/mempolicy.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
@@ -134,8 +136,11 @@ bool doctor_is_inside(const struct doctor *d)
 		doctor_exists(d, DOCTOR_PLACE "/eal-args");
 	if (doctor_exists(d, DOCTOR_PLACE "/manifest.json"))
 		return true;
-	// Where ringwayd runs is a host to it, container or not.
-	return apart && marked && !doctor_exists(d, "%s/api.sock", d->run_dir);
+	// Where ringwayd runs is a host to it, container or not. A socket that was mounted has its listener elsewhere.
+	char api[READ_LINE_SIZE];
+	int size = snprintf(api, sizeof(api), "%s/api.sock", d->run_dir);
+	bool here = size > 0 && (size_t)size < sizeof(api) && doctor_is_listened(d, api);
+	return apart && marked && !here;
 }
 
 bool doctor_has_uplink(const struct doctor *d, bool pci)

@@ -203,14 +203,17 @@ static void judge_hugepages(
 			doctor_saw(
 				result,
 				DOCTOR_OK,
-				"%s: %lld of %lld free, %lld of them promised",
+				"%s: %lld of %lld free",
 				name,
 				size->free,
-				size->total,
-				size->reserved
+				size->total
 			);
 		else
 			doctor_saw(result, DOCTOR_OK, "%s: none", name);
+		if (size->reserved)
+			doctor_detail(
+				result, "%lld pages of %s are promised", size->reserved, name
+			);
 		say_nodes(huge, size, result);
 	}
 	for (size_t i = 0; i < huge->size_count; i++)

@@ -16,15 +16,10 @@ void doctor_sockets_fini(struct doctor_sockets *sockets)
 }
 
 // Lines of /proc/net/unix: number, references, protocol, flags (1 << 16: listens), type, state, inode, path.
-static void read_listeners(
-	const struct doctor *d,
-	struct doctor_sockets *sockets,
-	struct strv *listeners
-)
+static bool read_listeners(const struct doctor *d, struct strv *listeners)
 {
 	_cleanup_free_ char *text = doctor_read_all(d, "/proc/net/unix");
 	char *rest = text;
-	sockets->listed = text;
 	for (char *line = text ? strsep(&rest, "\n") : NULL; line; line = strsep(&rest, "\n")) {
 		unsigned int flags = 0;
 		int at = 0;
@@ -33,6 +28,7 @@ static void read_listeners(
 		    flags & 0x10000)
 			strv_add(listeners, line + at);
 	}
+	return text;
 }
 
 static bool has(const struct strv *list, const char *text)
@@ -95,7 +91,13 @@ int doctor_find_sockets(const struct doctor *d, const char *dir, struct doctor_s
 	_cleanup_strv_ struct strv listeners = {0};
 	struct walk walk = {.d = d, .listeners = &listeners, .sockets = ret};
 	*ret = (struct doctor_sockets){0};
-	read_listeners(d, ret, &listeners);
+	ret->listed = read_listeners(d, &listeners);
 	walk_dir(&walk, dir, 0);
 	return walk.error;
+}
+
+bool doctor_is_listened(const struct doctor *d, const char *path)
+{
+	_cleanup_strv_ struct strv listeners = {0};
+	return read_listeners(d, &listeners) && has(&listeners, path);
 }

@@ -16,4 +16,6 @@ struct doctor_sockets {
 // At most four directories deep. 0; -ENOENT: no such directory; -EACCES: not for this user, all or a part of it. The caller
 // ends *ret with doctor_sockets_fini().
 int doctor_find_sockets(const struct doctor *d, const char *dir, struct doctor_sockets *ret);
+// Whether somebody in this network namespace listens on the socket that was bound under this name.
+bool doctor_is_listened(const struct doctor *d, const char *path);
 void doctor_sockets_fini(struct doctor_sockets *sockets);

@@ -217,7 +217,7 @@ static void test_left_functions(void **state)
 		"left-functions",
 		DOCTOR_WARNING,
 		VF ": vfio-pci, no network's",
-		"cd " PCI VF " && echo > driver_override"
+		"(cd " PCI VF " && echo > driver_override"
 	);
 	// A process that is not Ringway's.
 	tree_link(tree, "/proc/812/fd/5", "/dev/vfio/14");
