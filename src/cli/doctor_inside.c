@@ -24,7 +24,7 @@ static bool may_write(const struct doctor *d, const struct stat *st)
 	return st->st_mode >> shift & 2;
 }
 
-struct sockets {
+struct sockets { // Or nodes of functions.
 	size_t all, good;
 };
 
@@ -53,31 +53,51 @@ static void look_at_socket(
 		sockets->good++;
 }
 
+static void look_at_node(
+	const struct doctor *d,
+	json_t *port,
+	struct sockets *sockets,
+	struct doctor_result *result
+)
+{
+	const char *node = cli_member(port, "vfio");
+	sockets->all++;
+	if (doctor_exists(d, "%s", node))
+		sockets->good++; // Whether it may be opened is another check's to say.
+	else
+		doctor_detail(result, "%s: is not there", node);
+}
+
 static void judge_ports(const struct doctor *d, json_t *ports, struct doctor_result *result)
 {
 	struct sockets sockets = {0};
-	size_t i;
+	size_t i, count = json_array_size(ports);
 	json_t *port;
 	json_array_foreach(ports, i, port)
 	{
 		const char *socket = cli_member(port, "socket");
+		const char *function = cli_member(port, "pci");
 		doctor_detail(
 			result,
-			"port %s, network %s, MAC %s",
+			"port %s, network %s, MAC %s%s%s",
 			cli_member(port, "name"),
 			cli_member(port, "network"),
-			cli_member(port, "mac")
+			cli_member(port, "mac"),
+			function[0] ? ", function " : "",
+			function
 		);
-		if (socket[0])
+		if (function[0])
+			look_at_node(d, port, &sockets, result);
+		else if (socket[0])
 			look_at_socket(d, socket, &sockets, result);
 	}
 	if (sockets.good == sockets.all) {
 		doctor_saw(
 			result,
 			DOCTOR_OK,
-			"%zu port%s, %zu with a socket that this user may use",
-			json_array_size(ports),
-			json_array_size(ports) == 1 ? "" : "s",
+			"%zu port%s, %zu with a socket or a function for this user",
+			count,
+			count == 1 ? "" : "s",
 			sockets.all
 		);
 		return;
@@ -85,13 +105,13 @@ static void judge_ports(const struct doctor *d, json_t *ports, struct doctor_res
 	doctor_saw(
 		result,
 		DOCTOR_MISSING,
-		"%zu of %zu sockets cannot be used",
+		"%zu of %zu ports cannot be used",
 		sockets.all - sockets.good,
 		sockets.all
 	);
 	doctor_advise(
 		result,
-		"a network that was disconnected took its socket along; else start the container anew, with the user that the application has:"
+		"a network that was disconnected took its port along; else start the container anew, with the user that the application has:"
 	);
 	doctor_command(result, "ringway run --user %u --network NETWORK IMAGE", d->process.uid);
 }

@@ -63,7 +63,10 @@ static void read_iommu(const struct doctor *d, struct iommu *iommu)
 		(void)snprintf(iommu->names, sizeof(iommu->names), "%s", units.items[0]);
 	(void)doctor_read(d, value, sizeof(value), UNSAFE);
 	iommu->unsafe = value[0] == 'Y' || value[0] == '1';
-	iommu->may_be_unsafe = doctor_feature(d, "CONFIG_VFIO_NOIOMMU", NULL) != FEATURE_ABSENT;
+	// A module that is loaded shows its switch, where it has one.
+	bool has_none = doctor_exists(d, "/sys/module/vfio") && !doctor_exists(d, UNSAFE);
+	iommu->may_be_unsafe =
+		!has_none && doctor_feature(d, "CONFIG_VFIO_NOIOMMU", NULL) != FEATURE_ABSENT;
 	iommu->intel = info && strstr(info, "GenuineIntel");
 	iommu->virtual_machine = info && strstr(info, " hypervisor");
 	read_words(d, iommu);
@@ -93,7 +96,7 @@ static void advise_iommu(const struct iommu *iommu, struct doctor_result *result
 		return;
 	doctor_advise(
 		result,
-		"where none is to be had, and every user of a function may read and write all memory: no-IOMMU mode, and network create --allow-unsafe-noiommu"
+		"where none is to be had, and every user of a function may read and write all memory: no-IOMMU mode (CONFIG_VFIO_NOIOMMU, which Debian's kernel has not), and network create --allow-unsafe-noiommu"
 	);
 	doctor_command(result, "modprobe vfio && echo 1 > " UNSAFE);
 }

@@ -64,6 +64,9 @@ static void test_no_iommu_mode(void **state)
 	tree_file(tree, "/proc/cpuinfo", "flags\t\t: fpu hypervisor\n");
 	tree_expect(tree, "iommu", DOCTOR_MISSING, "none", "--allow-unsafe-noiommu");
 	tree_expect(tree, "iommu", DOCTOR_MISSING, "none", "-device intel-iommu");
+	tree_file(tree, "/sys/module/vfio/refcnt", "0\n"); // Without that mode.
+	tree_expect(tree, "iommu", DOCTOR_MISSING, "none", "-device intel-iommu");
+	assert_int_equal(tree->result.advice_count, 1);
 	tree_file(tree, UNSAFE, "Y\n");
 	tree_expect(tree, "iommu", DOCTOR_WARNING, "no-IOMMU mode is on", "--allow-unsafe-noiommu");
 	tree_file(tree, "/sys/kernel/iommu_groups/0/type", "DMA\n");

@@ -313,6 +313,14 @@ static void test_place(void **state)
 	tree_expect(tree, "place", DOCTOR_MISSING, "may not write", "--user");
 	tree_mode(tree, "/run/ringway/net0.sock", 0600);
 	tree_expect(tree, "place", DOCTOR_OK, "2 ports, 1 with a socket", NULL);
+	tree_file(
+		tree,
+		"/run/ringway/manifest.json",
+		"{\"ports\":[{\"name\":\"p\",\"attach\":\"vf\",\"pci\":\"0000:03:10.0\",\"vfio\":\"/dev/vfio/14\"}]}"
+	);
+	tree_expect(tree, "place", DOCTOR_MISSING, "/dev/vfio/14: is not there", "ringway run");
+	tree_file(tree, "/dev/vfio/14", "");
+	tree_expect(tree, "place", DOCTOR_OK, "function 0000:03:10.0", NULL);
 	tree_file(tree, "/run/ringway/manifest.json", "{\"ports\":");
 	tree_expect(tree, "place", DOCTOR_MISSING, "not what ringwayd writes", "anew");
 }
