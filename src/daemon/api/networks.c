@@ -100,15 +100,17 @@ static int read_aux(json_t *aux, char ret_text[AUX_TEXT_SIZE], struct rwy_err *e
 static int decode_body(
 	const struct http_request *request,
 	struct network_body *body,
-	char ret_aux[AUX_TEXT_SIZE],
+	struct network_spec *spec,
 	struct rwy_err *err
 )
 {
 	// Its names are the caller's, so it is no member that the table could have.
 	_cleanup_json_ json_t *rest = json_copy(request->body);
 	(void)json_object_del(rest, "aux"); // Absent: fine.
-	int r = fields_decode(rest, network_fields, FIELD_COUNT(network_fields), body, err);
-	return r ? r : read_aux(json_object_get(request->body, "aux"), ret_aux, err);
+	int r = api_read_network_functions(rest, &spec->functions, err);
+	if (!r)
+		r = fields_decode(rest, network_fields, FIELD_COUNT(network_fields), body, err);
+	return r ? r : read_aux(json_object_get(request->body, "aux"), spec->aux, err);
 }
 
 static void copy_body(const struct network_body *body, struct network_spec *spec)
@@ -127,6 +129,7 @@ static void copy_body(const struct network_body *body, struct network_spec *spec
 	(void)memcpy(spec->gateway6, body->gateway6, ADDR_TEXT_SIZE);
 	(void)memcpy(spec->ip_range, body->ip_range, ADDR_TEXT_SIZE);
 	(void)memcpy(spec->uplink, body->uplink, PATH_TEXT_SIZE);
+	(void)memcpy(spec->driver, body->driver, sizeof(spec->driver));
 }
 
 static int read_spec(
@@ -138,7 +141,7 @@ static int read_spec(
 	struct network_body body = {
 		.driver = "switch", .docker = true, .mtu = 1500, .gateway_port = true};
 	struct network_spec spec = {0};
-	int r = decode_body(request, &body, spec.aux, err);
+	int r = decode_body(request, &body, &spec, err);
 	if (r)
 		return err_prefix(err, "cannot create network: ");
 	if (strlen(body.name) >= NAME_SIZE)
@@ -150,14 +153,6 @@ static int read_spec(
 			strlen(body.name),
 			NAME_SIZE - 1
 		);
-	if (strcmp(body.driver, "switch") != 0) {
-		err_set(err,
-			-EINVAL,
-			"cannot create network '%s': there is no driver '%s'",
-			body.name,
-			body.driver);
-		return err_hint(err, "use switch");
-	}
 	copy_body(&body, &spec);
 	*ret_spec = spec;
 	return 0;
@@ -218,6 +213,21 @@ static void list_name(void *arg, const struct port_info *info)
 		(void)json_array_append_new(of->names, json_string(info->spec.name)); // As above.
 }
 
+static void list_function(void *arg, const struct service_function *function)
+{
+	(void)json_array_append_new(arg, api_function_json(function)); // As above.
+}
+
+// Under the lock. Out of memory: they are missing.
+static void add_functions(struct daemon *d, const struct network_info *info, json_t *object)
+{
+	if (!info->spec.functions.parent[0])
+		return;
+	json_t *functions = json_array();
+	service_each_function(d, info->spec.name, list_function, functions);
+	(void)json_object_set_new(object, "functions", functions);
+}
+
 int api_networks_get(
 	void *ctx,
 	const struct http_request *request,
@@ -234,6 +244,8 @@ int api_networks_get(
 		service_each_port(api->daemon, list_name, &of);
 	if (!r && json_object_update_new(reply, api_network_json(&info)))
 		r = -ENOMEM;
+	if (!r)
+		add_functions(api->daemon, &info, reply);
 	if (!r)
 		stats_add_trunk(api->daemon, info.id, reply);
 	service_unlock(api->daemon);

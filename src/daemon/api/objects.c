@@ -34,7 +34,7 @@ struct network_view {
 	bool proxy_neighbors;
 	bool gateway_port;
 	char uplink[PATH_TEXT_SIZE];
-	char driver[8];
+	char driver[16];
 	bool docker;
 	char docker_id[DOCKER_ID_SIZE];
 	uint32_t ports;
@@ -118,7 +118,6 @@ json_t *api_network_json(const struct network_info *info)
 		.internal = info->spec.internal,
 		.proxy_neighbors = info->spec.proxy_neighbors,
 		.gateway_port = !info->spec.no_gateway,
-		.driver = "switch",
 		.docker = info->spec.docker,
 		.ports = info->ports,
 	};
@@ -130,12 +129,19 @@ json_t *api_network_json(const struct network_info *info)
 	COPY(view.ip_range, info->spec.ip_range);
 	COPY(view.uplink, info->spec.uplink);
 	COPY(view.docker_id, info->spec.docker_id);
+	(void)snprintf( // It fits.
+		view.driver,
+		sizeof(view.driver),
+		"%s",
+		info->spec.driver[0] ? info->spec.driver : "switch"
+	);
 	api_format_time(info->created, view.created);
 	json_t *object = json_object();
 	if (object &&
 	    (fields_encode(&view, network_fields, FIELD_COUNT(network_fields), object) ||
 	     (info->spec.vlan && json_object_set_new(object, "vlan", json_integer(info->spec.vlan))
 	     ) ||
+	     api_add_network_functions(object, &info->spec.functions) ||
 	     (info->spec.aux[0] && json_object_set_new(object, "aux", aux_json(info->spec.aux))))) {
 		json_decref(object);
 		return NULL;
@@ -170,7 +176,7 @@ json_t *api_port_json(const struct port_info *info)
 	     json_object_set_new(object, "offloads", json_boolean(!info->spec.no_offloads)) ||
 	     json_object_set_new(object, "limits", port_limits_json(&info->spec.limits)) ||
 	     json_object_set_new(object, "state", json_string(wire_port_state_text(info->state))) ||
-	     add_rest(info, object) ||
+	     add_rest(info, object) || api_add_port_function(object, info) ||
 	     json_object_set_new(object, "created", json_string(created)))) {
 		json_decref(object);
 		return NULL;

@@ -144,6 +144,14 @@ static int copy_body(const struct port_body *body, struct port_spec *ret_spec, s
 	return 0;
 }
 
+static void copy_function(const struct port_spec *from, struct port_spec *spec)
+{
+	spec->vfs = from->vfs;
+	spec->owner_uid = from->owner_uid;
+	spec->cpus = from->cpus;
+	(void)memcpy(spec->function, from->function, sizeof(spec->function));
+}
+
 static int read_spec(
 	const struct http_request *request,
 	struct port_spec *ret_spec,
@@ -151,7 +159,11 @@ static int read_spec(
 )
 {
 	struct port_body body = {.queues = 1, .offloads = true};
-	int r = fields_decode(request->body, port_fields, FIELD_COUNT(port_fields), &body, err);
+	struct port_spec function = {0};
+	_cleanup_json_ json_t *rest = json_copy(request->body);
+	int r = api_read_port_function(rest, &function, err);
+	if (!r)
+		r = fields_decode(rest, port_fields, FIELD_COUNT(port_fields), &body, err);
 	if (r)
 		return err_prefix(err, "cannot create port: ");
 	if (strlen(body.name) >= NAME_SIZE)
@@ -176,6 +188,8 @@ static int read_spec(
 			err, -EINVAL, "cannot create port '%s': 0 queues are too few", body.name
 		);
 	r = copy_body(&body, ret_spec, err);
+	if (!r)
+		copy_function(&function, ret_spec);
 	if (!r && !json_object_get(request->body, "pin_address"))
 		ret_spec->pin_address = model_pins_address(ret_spec);
 	return r;

@@ -19,13 +19,6 @@ bool network_is_sriov(const struct network *network)
 	return model_is_sriov(&network->info.spec);
 }
 
-const char *function_state_text(enum function_state state)
-{
-	static const char *const texts[FUNCTION_STATE_COUNT] = {
-		"free", "taking", "taken", "returning"};
-	return state >= 0 && state < FUNCTION_STATE_COUNT ? texts[state] : "unknown";
-}
-
 struct function *function_find(struct daemon *d, const char *address)
 {
 	struct function *function;

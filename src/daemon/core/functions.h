@@ -17,7 +17,7 @@ struct function {
 	int64_t again_ms;   // It rests until then.
 	int64_t refused_ms; // When the host had it in use; 0: not seen.
 	bool busy;	    // The thread works on it, without the lock.
-	bool checked;	    // Of a port: it was compared as a whole since the start.
+	bool checked;	    // Of a port: it was taken, or compared as a whole, since the start.
 	bool lost;	    // Of a port: it is not as it has to be.
 	bool away;	    // Its interface is in another namespace.
 	int numa_node;

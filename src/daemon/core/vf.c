@@ -71,8 +71,8 @@ void vf_fill(const struct daemon *d, const struct port *port, struct port_info *
 		(void)memcpy(ret_info->vfio, function->vfio, sizeof(ret_info->vfio));
 	else
 		(void)memcpy(ret_info->ifname_host, function->interface, IFNAME_SIZE);
-	if (d->pci && function->row.state == FUNCTION_TAKEN && !function->lost &&
-	    (vfio || is_away(d, function)))
+	if (d->pci && function->row.state == FUNCTION_TAKEN && function->checked &&
+	    !function->lost && (vfio || is_away(d, function)))
 		ret_info->state = WIRE_PORT_RUNNING;
 }
 

@@ -168,7 +168,7 @@ static int call_handler(
 	if (!match.route && match.path_known)
 		return err_set(
 			err,
-			-EOPNOTSUPP,
+			-EBADRQC,
 			"cannot %s '%.200s': the path has no such method",
 			request->method,
 			request->path

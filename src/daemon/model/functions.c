@@ -21,6 +21,13 @@ bool model_is_function_port(const struct port_spec *spec)
 	return strcmp(spec->attach, "vf") == 0 || strcmp(spec->attach, "vf-kernel") == 0;
 }
 
+const char *function_state_text(enum function_state state)
+{
+	static const char *const texts[FUNCTION_STATE_COUNT] = {
+		"free", "taking", "taken", "returning"};
+	return state < FUNCTION_STATE_COUNT ? texts[state] : "unknown";
+}
+
 static int check_driver(const struct network_spec *spec, struct rwy_err *err)
 {
 	if (!spec->driver[0] || strcmp(spec->driver, "switch") == 0 || model_is_sriov(spec))

@@ -39,6 +39,13 @@ static struct port_spec vf(const char *name)
 	return rig_port(name, "vf", "");
 }
 
+static void await_running(const char *name)
+{
+	for (int i = 0; i < 500 && rig_get_port(name).state != WIRE_PORT_RUNNING; i++)
+		rig_pause();
+	assert_int_equal(rig_get_port(name).state, WIRE_PORT_RUNNING);
+}
+
 // A NIC without functions gets as many as were asked for, and none again.
 static void test_count_is_made(void **state)
 {
@@ -175,7 +182,7 @@ static void test_switch_has_functions(void **state)
 	(void)rig_add_port(&kernel);
 	assert_int_equal(rig_get_port("p").state, WIRE_PORT_RUNNING);
 	rig_restart(true);
-	assert_int_equal(rig_get_port("p").state, WIRE_PORT_RUNNING);
+	await_running("p");
 	assert_int_equal(service_port_remove(instance, "k", &err), 0);
 	assert_int_equal(service_network_remove(instance, "n", &err), -EBUSY);
 	assert_int_equal(service_port_remove(instance, "p", &err), 0);
@@ -214,9 +221,7 @@ static void test_parent_loses_all(void **state)
 	instance_stop(false);
 	fake_functions_reset(0);
 	instance_start();
-	for (int i = 0; i < 500 && rig_get_port("p").state != WIRE_PORT_RUNNING; i++)
-		rig_pause();
-	assert_int_equal(rig_get_port("p").state, WIRE_PORT_RUNNING);
+	await_running("p");
 	assert_int_equal(fake_functions.vfs, 3);
 	assert_string_equal(fake_functions.list[0].driver, FUNCTION_VFIO);
 	assert_int_equal(fake_functions.list[0].attributes.vlan, 7);

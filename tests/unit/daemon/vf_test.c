@@ -34,6 +34,13 @@ static void remove_port(const char *name)
 		fail_msg("%s", err.msg);
 }
 
+static void await_running(const char *name)
+{
+	for (int i = 0; i < 500 && rig_get_port(name).state != WIRE_PORT_RUNNING; i++)
+		rig_pause();
+	assert_int_equal(rig_get_port(name).state, WIRE_PORT_RUNNING);
+}
+
 static void test_vf(void **state)
 {
 	struct service_function list[FAKE_FUNCTIONS_MAX];
@@ -68,8 +75,7 @@ static void test_vf(void **state)
 	assert_int_equal(list[0].vlan, 7);
 
 	rig_restart(false);
-	rig_await_function(0, FUNCTION_TAKEN);
-	assert_int_equal(rig_get_port("p").state, WIRE_PORT_RUNNING);
+	await_running("p");
 	assert_int_equal(real->binds, 1); // It was right.
 	remove_port("p");
 	rig_await_function(0, FUNCTION_FREE);
