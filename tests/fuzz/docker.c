@@ -26,6 +26,10 @@ static void check_spec(const struct network_spec *spec)
 	check_text(spec->ip_range, sizeof(spec->ip_range));
 	check_text(spec->aux, sizeof(spec->aux));
 	check_text(spec->uplink, sizeof(spec->uplink));
+	check_text(spec->driver, sizeof(spec->driver));
+	check_text(spec->functions.parent, sizeof(spec->functions.parent));
+	if (spec->functions.vfs > FUNCTIONS_MAX || spec->functions.trust > 1)
+		abort();
 	if (spec->vlan > 4094 || (spec->mtu && (spec->mtu < 68 || spec->mtu > 65535)))
 		abort();
 	_cleanup_json_ json_t *body = network_engine_body("ringway", spec);
@@ -56,7 +60,10 @@ static void read_endpoint(json_t *body)
 		check_text(endpoint.ip, sizeof(endpoint.ip));
 		check_text(endpoint.ip6, sizeof(endpoint.ip6));
 		check_text(endpoint.name, sizeof(endpoint.name));
-		if (endpoint.attach >= DRIVER_ATTACH_COUNT || endpoint.queues > QUEUES_MAX)
+		for (int i = 0; i < endpoint.function_count; i++)
+			check_text(endpoint.functions[i], sizeof(endpoint.functions[i]));
+		if (endpoint.attach >= DRIVER_ATTACH_COUNT || endpoint.queues > QUEUES_MAX ||
+		    endpoint.vfs > QUEUES_MAX)
 			abort();
 	}
 	for (int want = 0; want < DRIVER_IDS_COUNT; want++)

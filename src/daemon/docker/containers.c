@@ -7,6 +7,8 @@
 #include "daemon/api/objects.h"
 #include "daemon/docker/engine.h"
 #include "daemon/docker/internal.h"
+#include "daemon/docker/rdma.h"
+#include "daemon/docker/returning.h"
 #include "daemon/docker/runplan.h"
 #include "daemon/docker/sync.h"
 
@@ -114,13 +116,32 @@ static int prepare_network(
 	return 0;
 }
 
-// The place of a plan that failed. Service lock held.
+// The place of a plan that failed, and what it kept. Service lock held.
 static void forget(struct docker *docker, const struct runplan *plan)
 {
 	if (plan->dry_run)
 		return;
+	service_functions_let_go(docker->daemon, plan->key);
 	(void
 	)service_container_remove(docker->daemon, plan->key, NULL); // The plan's failure counts.
+}
+
+static int keep_functions(struct docker *docker, struct runplan *plan, struct rwy_err *err)
+{
+	int r = 0;
+	for (uint32_t i = 0; i < plan->network_count && !r; i++) {
+		struct runplan_network *network = &plan->networks[i];
+		struct function_wish wish = runplan_wish(plan, network);
+		if (!wish.count)
+			continue;
+		int64_t until_ms = docker_now_ms() + RETURNING_MS;
+		do
+			r = service_functions_keep(
+				docker->daemon, &wish, &plan->functions[network->first], err
+			);
+		while (r == -EBUSY && returning_wait(docker, wish.network, until_ms));
+	}
+	return r;
 }
 
 // The service's part of a plan: everything is looked up before the place is made. Service lock held.
@@ -138,6 +159,13 @@ static int reserve(struct docker *docker, struct runplan *plan, struct rwy_err *
 	service_make_key(docker->daemon, plan->key);
 	if (!plan->dry_run)
 		r = service_container_add(docker->daemon, plan->key, &place, err);
+	if (r)
+		return r;
+	r = keep_functions(docker, plan, err);
+	if (r)
+		forget(docker, plan);
+	else
+		rdma_add_nodes(plan);
 	return r;
 }
 
@@ -268,6 +296,19 @@ static void list_place(void *arg, const struct container_info *info)
 	(void)json_array_append_new(arg, object); // Without memory the list is short.
 }
 
+static bool has_port(json_t *place, const char *name)
+{
+	size_t i;
+	json_t *port;
+	json_array_foreach(json_object_get(place, "ports"), i, port)
+	{
+		if (strcmp(json_string_value(json_object_get(port, "name")), name) == 0)
+			return true;
+	}
+	return false;
+}
+
+// Ports that were made with one of a place come after it, and have no key of their own.
 static void list_port(void *arg, const struct port_info *info)
 {
 	json_t *places = arg;
@@ -276,7 +317,9 @@ static void list_port(void *arg, const struct port_info *info)
 	json_array_foreach(places, i, place)
 	{
 		const char *key = json_string_value(json_object_get(place, "key"));
-		if (info->spec.key[0] && strcmp(key, info->spec.key) == 0)
+		bool is_its = info->with[0] ? has_port(place, info->with)
+					    : info->spec.key[0] && strcmp(key, info->spec.key) == 0;
+		if (is_its)
 			(void)json_array_append_new( // Without memory the list is short.
 				json_object_get(place, "ports"),
 				api_port_json(info)
@@ -332,6 +375,8 @@ static int on_delete(
 	struct docker *docker = ctx;
 	service_lock(docker->daemon);
 	int r = service_container_remove(docker->daemon, request->params[0], err);
+	if (!r)
+		service_functions_let_go(docker->daemon, request->params[0]);
 	service_unlock(docker->daemon);
 	return r ? r : 200;
 }

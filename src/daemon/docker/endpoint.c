@@ -4,6 +4,7 @@
 #include "base/fields.h"
 #include "base/log.h"
 #include "daemon/docker/internal.h"
+#include "daemon/docker/returning.h"
 #include "daemon/model/spec.h"
 
 #include <errno.h>
@@ -137,12 +138,88 @@ static int add_port(
 	memcpy(spec.ip6, endpoint->ip6, sizeof(spec.ip6));
 	memcpy(spec.endpoint_id, endpoint->id, sizeof(spec.endpoint_id));
 	memcpy(spec.key, endpoint->key, sizeof(spec.key));
-	memcpy(spec.function, endpoint->function, sizeof(spec.function));
+	memcpy(spec.function, endpoint->functions[0], sizeof(spec.function));
 	if (!endpoint->pin_given)
 		spec.pin_address = model_pins_address(&spec);
 	choose_name(docker, endpoint, &spec);
 	choose_mac(docker, &spec);
 	return service_port_add(docker->daemon, &spec, ret_port, err);
+}
+
+struct functions_search {
+	const struct driver_endpoint *endpoint;
+	const struct port_info *port;
+	char other[FUNCTION_SIZE]; // One that the container has no node of.
+};
+
+static bool is_named(const struct driver_endpoint *endpoint, const char *address)
+{
+	for (uint16_t i = 0; i < endpoint->function_count; i++)
+		if (strcmp(endpoint->functions[i], address) == 0)
+			return true;
+	return false;
+}
+
+static void search_other(void *arg, const struct port_info *info)
+{
+	struct functions_search *search = arg;
+	bool is_its = strcmp(info->spec.name, search->port->spec.name) == 0 ||
+		strcmp(info->with, search->port->spec.name) == 0;
+	if (is_its && !is_named(search->endpoint, info->spec.function))
+		memcpy(search->other, info->spec.function, sizeof(search->other));
+}
+
+// A container has the nodes of certain functions, and can use no other. They are kept for it while it is stopped, but somebody
+// else may have needed one.
+static int functions_check(
+	struct docker *docker,
+	const struct driver_endpoint *endpoint,
+	const struct port_info *port,
+	struct rwy_err *err
+)
+{
+	struct functions_search search = {.endpoint = endpoint, .port = port};
+	if (!endpoint->vfs || endpoint->function_count < endpoint->vfs)
+		return 0;
+	service_each_port(docker->daemon, search_other, &search);
+	if (!search.other[0])
+		return 0;
+	(void)service_port_remove(docker->daemon, port->spec.name, NULL); // It was just made.
+	err_set(err,
+		-EBUSY,
+		"cannot create endpoint '%.12s': a function that the container was made with is in use, and %s is not its",
+		endpoint->id,
+		search.other);
+	return err_hint(
+		err, "end who has it (`ringway network ls --functions`), or make the container anew"
+	);
+}
+
+// Those whose nodes a container was made with are on their way back where it has just ended.
+static int add_port_patiently(
+	struct docker *docker,
+	const struct driver_endpoint *endpoint,
+	struct port_info *ret_port,
+	struct rwy_err *err
+)
+{
+	int64_t until_ms = docker_now_ms() + RETURNING_MS;
+	struct network_info network;
+	while (endpoint->function_count &&
+	       returning_wait_named(docker, endpoint->functions, endpoint->function_count, until_ms)
+	)
+		continue;
+	for (;;) {
+		int r = add_port(docker, endpoint, ret_port, err);
+		if (!r)
+			r = functions_check(docker, endpoint, ret_port, err);
+		if (r != -EBUSY ||
+		    service_network_by_docker_id(
+			    docker->daemon, endpoint->network_id, &network, NULL
+		    ) ||
+		    !returning_wait(docker, network.spec.name, until_ms))
+			return r;
+	}
 }
 
 // The port and, before the engine hears of it, the manifest that names it.
@@ -153,7 +230,7 @@ static int create_endpoint(
 	struct rwy_err *err
 )
 {
-	int r = add_port(docker, endpoint, ret_port, err);
+	int r = add_port_patiently(docker, endpoint, ret_port, err);
 	if (r || !endpoint->key[0])
 		return r;
 	r = place_update(docker, endpoint->key, endpoint->memory_mib, err);

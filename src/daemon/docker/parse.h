@@ -62,10 +62,11 @@ struct driver_endpoint {
 	struct port_limits_given limits;
 	uint32_t memory_mib; // 0: not given.
 	// Of functions:
-	char function[FUNCTION_SIZE]; // Empty: any.
-	uint16_t vfs;		      // 0: not given.
-	uint32_t owner_uid;	      // 0: not given, or root.
-	uint64_t cpus;		      // 0: not given, or any.
+	char functions[QUEUES_MAX][FUNCTION_SIZE]; // That it has to be, as far as it is said.
+	uint16_t function_count;
+	uint16_t vfs;	    // 0: not given.
+	uint32_t owner_uid; // 0: not given, or root.
+	uint64_t cpus;	    // 0: not given, or any.
 };
 
 struct driver_ids {

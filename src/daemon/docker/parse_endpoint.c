@@ -6,6 +6,7 @@
 #include "daemon/docker/parse_value.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #define MEMORY_MIB_MAX 1048576
@@ -107,6 +108,33 @@ static int read_cpus(const char *text, struct driver_endpoint *endpoint, struct 
 	return r ? err_prefix(err, "option 'ringway.cpus': ") : 0;
 }
 
+// Addresses with blanks between.
+static int read_functions(const char *text, struct driver_endpoint *endpoint, struct rwy_err *err)
+{
+	const char *at = text;
+	uint16_t count = 0;
+	do {
+		char word[32];
+		size_t length = strcspn(at, " ");
+		if (count == QUEUES_MAX)
+			return err_set(
+				err,
+				-EINVAL,
+				"option 'ringway.function' has more than %d addresses",
+				QUEUES_MAX
+			);
+		(void)snprintf(word, sizeof(word), "%.*s", (int)length, at); // Cut: no address.
+		int r = parse_read_function(
+			"option 'ringway.function'", word, endpoint->functions[count++], err
+		);
+		if (r)
+			return r;
+		at += length;
+	} while (*at++ == ' ');
+	endpoint->function_count = count;
+	return 0;
+}
+
 // Options of functions. -ENOENT: the word is none.
 static int read_function_option(
 	const char *name,
@@ -117,9 +145,7 @@ static int read_function_option(
 {
 	const char *word = name + strlen(OPTION_PREFIX);
 	if (strcmp(word, "function") == 0)
-		return parse_read_function(
-			"option 'ringway.function'", text, endpoint->function, err
-		);
+		return read_functions(text, endpoint, err);
 	if (strcmp(word, "vfs") == 0)
 		return parse_read_small(name, text, 1, QUEUES_MAX, &endpoint->vfs, err);
 	if (strcmp(word, "uid") == 0)
@@ -197,7 +223,7 @@ static int check_attach(const struct driver_endpoint *endpoint, struct rwy_err *
 		{"memory", endpoint->memory_mib != 0, vhost | vf, FOR_DPDK},
 		{"uid", endpoint->owner_uid != 0, vf, FOR_DPDK},
 		{"vfs", endpoint->vfs > 1, vf, FOR_DPDK},
-		{"function", endpoint->function[0] != '\0', function, FOR_FUNCTIONS},
+		{"function", endpoint->function_count != 0, function, FOR_FUNCTIONS},
 		{"cpus", endpoint->cpus != 0, function, FOR_FUNCTIONS},
 	};
 	for (size_t i = 0; i < sizeof(options) / sizeof(options[0]); i++) {
@@ -232,7 +258,17 @@ static int read_endpoint_options(
 			? read_endpoint_option(name, json_string_value(value), endpoint, err)
 			: err_set(err, -EINVAL, "option '%.80s' is not a string", name);
 	}
-	return r ? r : check_attach(endpoint, err);
+	if (!r)
+		r = check_attach(endpoint, err);
+	if (r || endpoint->function_count <= (endpoint->vfs ? endpoint->vfs : 1))
+		return r;
+	return err_set(
+		err,
+		-EINVAL,
+		"option 'ringway.function' has %u addresses, of %u functions",
+		endpoint->function_count,
+		endpoint->vfs ? endpoint->vfs : 1
+	);
 }
 
 static int read_interface(json_t *body, struct driver_endpoint *endpoint, struct rwy_err *err)

@@ -136,10 +136,10 @@ static int read_link_state(
 	struct rwy_err *err
 )
 {
-	for (int8_t i = 0; i < FUNCTION_LINK_STATE_COUNT; i++) {
+	for (int i = 0; i < FUNCTION_LINK_STATE_COUNT; i++) {
 		if (strcmp(text, link_states[i]) != 0)
 			continue;
-		network->spec.functions.link_state = i;
+		network->spec.functions.link_state = (int8_t)i;
 		return 0;
 	}
 	return err_set(

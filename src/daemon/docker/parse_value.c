@@ -172,6 +172,21 @@ int parse_read_small(
 	return r;
 }
 
+// "xxxx:xx:xx.x", each x a hexadecimal digit.
+static bool is_address(const char *text)
+{
+	static const char form[] = "xxxx:xx:xx.x";
+	if (strlen(text) != strlen(form))
+		return false;
+	for (size_t i = 0; form[i]; i++) {
+		bool fits =
+			form[i] == 'x' ? isxdigit((unsigned char)text[i]) != 0 : text[i] == form[i];
+		if (!fits)
+			return false;
+	}
+	return true;
+}
+
 int parse_read_function(
 	const char *what,
 	const char *text,
@@ -179,17 +194,12 @@ int parse_read_function(
 	struct rwy_err *err
 )
 {
-	static const char form[] = "xxxx:xx:xx.x";
 	char address[FUNCTION_SIZE + 6];
 	const char *domain = strlen(text) == strlen("03:10.2") ? "0000:" : "";
 	(void)snprintf(address, sizeof(address), "%s%.13s", domain, text); // Cut: then no address.
-	bool valid = strlen(address) == strlen(form);
-	for (size_t i = 0; valid && form[i]; i++) {
-		address[i] = (char)tolower((unsigned char)address[i]);
-		valid = form[i] == 'x' ? isxdigit((unsigned char)address[i]) != 0
-				       : address[i] == form[i];
-	}
-	if (!valid)
+	for (char *p = address; *p; p++)
+		*p = *p >= 'A' && *p <= 'F' ? (char)(*p | 0x20) : *p; // Lower case.
+	if (!is_address(address))
 		return err_set(
 			err,
 			-EINVAL,

@@ -23,11 +23,22 @@ struct place_ports {
 	struct port_info ports[MANIFEST_PORTS];
 };
 
+// Ports that were made with one of the place come after it, and have no key of their own.
+static bool is_of_place(const struct place_ports *found, const struct port_info *info)
+{
+	if (strcmp(info->spec.key, found->key) == 0)
+		return true;
+	for (size_t i = 0; info->with[0] && i < found->count; i++)
+		if (strcmp(found->ports[i].spec.name, info->with) == 0)
+			return true;
+	return false;
+}
+
 static void collect_port(void *arg, const struct port_info *info)
 {
 	struct place_ports *found = arg;
 	bool wanted = !found->dpdk || !driver_is_interface(info);
-	if (wanted && strcmp(info->spec.key, found->key) == 0 && found->count < MANIFEST_PORTS)
+	if (wanted && found->count < MANIFEST_PORTS && is_of_place(found, info))
 		found->ports[found->count++] = *info;
 }
 
@@ -39,12 +50,36 @@ static int by_index(const void *a, const void *b)
 	return (left->id > right->id) - (left->id < right->id); // A port's companions follow it.
 }
 
-static void describe_port(const struct port_info *port, struct manifest_port *out)
+struct describe {
+	const struct port_info *port;
+	struct manifest_port *out;
+};
+
+static void describe_function(void *arg, const struct service_function *function)
 {
+	const struct describe *describe = arg;
+	if (strcmp(function->address, describe->port->spec.function) != 0)
+		return;
+	struct manifest_port *out = describe->out;
+	out->eal.noiommu = function->noiommu;
+	out->iommu_group = function->iommu_group;
+	out->numa_node = function->numa_node;
+}
+
+static void describe_port(
+	struct docker *docker,
+	const struct port_info *port,
+	struct manifest_port *out
+)
+{
+	struct describe describe = {port, out};
 	if (driver_is_function(port)) {
 		memcpy(out->eal.pci, port->spec.function, sizeof(out->eal.pci));
 		memcpy(out->vfio, port->vfio, sizeof(out->vfio));
 		out->iommu_group = out->numa_node = -1;
+		service_each_function(
+			docker->daemon, port->spec.network, describe_function, &describe
+		);
 	}
 	out->eal.index = port->spec.index;
 	out->eal.queues = port->spec.queues ? port->spec.queues : 1;
@@ -107,7 +142,7 @@ static int write_manifest(
 		service_each_port(docker->daemon, collect_port, found);
 		qsort(found->ports, found->count, sizeof(found->ports[0]), by_index);
 		for (size_t i = 0; i < found->count; i++)
-			describe_port(&found->ports[i], &manifest->ports[i]);
+			describe_port(docker, &found->ports[i], &manifest->ports[i]);
 		manifest->port_count = found->count;
 		bool keep = keep_first || found->count > 1;
 		manifest->memory = choose_memory(docker, place, memory_mib, keep);
@@ -204,5 +239,6 @@ int place_remove(struct docker *docker, const char *key, struct rwy_err *err)
 	free(found);
 	if (r)
 		return r;
+	service_functions_let_go(docker->daemon, key);
 	return service_container_remove(docker->daemon, key, err);
 }

@@ -260,6 +260,26 @@ static uint32_t place_index(const struct runplan *plan, uint32_t index)
 	return before;
 }
 
+static int set_functions(
+	const struct runplan *plan,
+	const struct runplan_network *network,
+	json_t *options
+)
+{
+	char text[RUNPLAN_PORTS * FUNCTION_SIZE] = "";
+	for (uint16_t i = 0; i < network->vfs; i++) {
+		size_t used = strlen(text);
+		(void)snprintf( // It fits: each has room for its blank.
+			text + used,
+			sizeof(text) - used,
+			"%s%s",
+			used ? " " : "",
+			plan->functions[network->first + i].address
+		);
+	}
+	return set_text(options, "ringway.function", text);
+}
+
 static int add_function_options(
 	const struct runplan *plan,
 	const struct runplan_network *network,
@@ -273,9 +293,9 @@ static int add_function_options(
 	cpumask_format(plan->cpu_mask, cpus);
 	if (network->vfs > 1)
 		r |= set_number(options, "ringway.vfs", network->vfs);
-	// Its device node is part of the container, so no other function will do at the next start.
+	// Their device nodes are part of the container, so no others will do at the next start.
 	if (runplan_is(network, "vf"))
-		r |= set_text(options, "ringway.function", plan->functions[network->first].address);
+		r |= set_functions(plan, network, options);
 	else if (network->function[0])
 		r |= set_text(options, "ringway.function", network->function);
 	if (runplan_is(network, "vf") && plan->uid)
@@ -363,7 +383,7 @@ static json_t *make_mounts(const struct runplan *plan)
 	);
 }
 
-static int add_device(json_t *devices, const char *path)
+static int add_device(json_t *devices, const char *path, const char *permissions)
 {
 	size_t i;
 	json_t *device;
@@ -374,22 +394,27 @@ static int add_device(json_t *devices, const char *path)
 			return 0;
 	}
 	return json_array_append_new(
-		devices, json_pack("{s:s, s:s}", "path", path, "permissions", "rwm")
+		devices, json_pack("{s:s, s:s}", "path", path, "permissions", permissions)
 	);
 }
 
-// What VFIO asks of the container: the device nodes, and the right to lock all memory that the functions reach.
-static int add_vfio(const struct runplan *plan, json_t *reply)
+// What VFIO and RDMA ask of the container: device nodes, and the right to lock all memory that the devices reach.
+static int add_devices(const struct runplan *plan, json_t *reply)
 {
 	_cleanup_json_ json_t *devices = json_array();
 	json_int_t memlock = ((json_int_t)plan->eal_memory.size_mib + MEMLOCK_MORE_MIB) << 20;
-	int r = add_device(devices, "/dev/vfio/vfio");
+	int r = 0;
 	for (uint32_t i = 0; i < plan->network_count; i++) {
 		const struct runplan_network *network = &plan->networks[i];
-		for (uint16_t j = 0; runplan_is(network, "vf") && j < network->vfs; j++)
-			r |= add_device(devices, plan->functions[network->first + j].vfio);
+		if (!runplan_is(network, "vf"))
+			continue;
+		r |= add_device(devices, "/dev/vfio/vfio", "rwm");
+		for (uint16_t j = 0; j < network->vfs; j++)
+			r |= add_device(devices, plan->functions[network->first + j].vfio, "rwm");
 	}
-	if (json_array_size(devices) < 2)
+	for (size_t i = 0; i < plan->node_count; i++)
+		r |= add_device(devices, plan->nodes[i], "rw");
+	if (!json_array_size(devices))
 		return r;
 	r |= json_object_set(reply, "devices", devices);
 	return r | json_object_set_new(reply, "ulimits", json_pack("{s:I}", "memlock", memlock));
@@ -410,6 +435,6 @@ int runplan_make(const struct runplan *plan, json_t *reply, struct rwy_err *err)
 	);
 	r |= json_object_set_new(reply, "labels", json_pack("{s:s}", "ringway.key", plan->key));
 	r |= json_object_set_new(reply, "networks", make_networks(plan));
-	r |= add_vfio(plan, reply);
+	r |= add_devices(plan, reply);
 	return r ? err_set(err, -ENOMEM, "cannot plan the container: no memory") : 0;
 }

@@ -11,6 +11,7 @@
 
 #define RUNPLAN_NETWORKS 16
 #define RUNPLAN_PORTS 16 // Of a container, as many as a place has.
+#define RUNPLAN_NODES 32
 #define RUNPLAN_IMAGE_SIZE 512
 #define RUNPLAN_PRELOAD "/usr/lib/ringway/libringway-preload.so"
 
@@ -51,6 +52,8 @@ struct runplan {
 	const char *preload;
 	struct eal_memory eal_memory;
 	struct service_function functions[RUNPLAN_PORTS]; // That were kept.
+	char nodes[RUNPLAN_NODES][64]; // Of RDMA devices, which containers of the host share.
+	size_t node_count;
 };
 
 // Reads and checks a request by itself. -EINVAL names what is wrong.

@@ -3,6 +3,7 @@
 #include "daemon/docker/runplan_settle.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -96,7 +97,12 @@ static int settle_network(
 )
 {
 	if (!network->attach[0])
-		(void)strcpy(network->attach, network->sriov ? "vf" : "vhost");
+		(void)snprintf( // It fits.
+			network->attach,
+			sizeof(network->attach),
+			"%s",
+			network->sriov ? "vf" : "vhost"
+		);
 	int r = check_kind(network, err);
 	if (!r)
 		r = check_options(network, err);

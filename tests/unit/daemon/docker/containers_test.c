@@ -186,6 +186,71 @@ static void test_refusals(void **state)
 	}
 }
 
+static unsigned int kept(struct bench *bench)
+{
+	service_lock(bench->docker.daemon);
+	unsigned int count = fake_service_kept(bench->docker.daemon);
+	service_unlock(bench->docker.daemon);
+	return count;
+}
+
+static void test_functions_are_kept(void **state)
+{
+	struct bench *bench = *state;
+	char key[KEY_SIZE];
+	const char *body =
+		"{\"vfs\":2,\"networks\":[{\"network\":\"fast\"},{\"network\":\"cards\"}]}";
+	const char *dry = "{\"dry_run\":true,\"networks\":[{\"network\":\"cards\"}]}";
+	assert_int_equal(call(bench, CREATE, NULL, dry), 201);
+	assert_int_equal(json_array_size(json_object_get(bench->reply, "devices")), 2);
+	assert_int_equal(kept(bench), 0);
+	assert_int_equal(call(bench, CREATE, NULL, body), 201);
+	assert_int_equal(kept(bench), 2);
+	assert_int_equal(json_array_size(json_object_get(bench->reply, "devices")), 3);
+	snprintf(key, sizeof(key), "%s", reply_text(bench, "key"));
+	// Too few are left: nothing stays of what was tried.
+	assert_int_equal(call(bench, CREATE, NULL, body), -EBUSY);
+	assert_int_equal(kept(bench), 2);
+	assert_int_equal(places(bench), 1);
+	fake_engine_set(bench->engine, "GET /containers/json?all=1&filters=", 200, "[]");
+	assert_int_equal(call(bench, SETTLE, key, "{}"), 200);
+	assert_int_equal(kept(bench), 0);
+	assert_int_equal(call(bench, CREATE, NULL, body), 201);
+	snprintf(key, sizeof(key), "%s", reply_text(bench, "key"));
+	assert_int_equal(call(bench, REMOVE, key, NULL), 200);
+	assert_int_equal(kept(bench), 0);
+	assert_int_equal(places(bench), 0);
+}
+
+// Those of a container that was stopped a moment ago.
+static void test_functions_that_come_back(void **state)
+{
+	struct bench *bench = *state;
+	const char *body = "{\"networks\":[{\"network\":\"cards\"}]}";
+	fake_service_return_all(bench->docker.daemon, 2);
+	assert_int_equal(call(bench, CREATE, NULL, body), 201);
+	assert_int_equal(kept(bench), 1);
+}
+
+static void test_list_with_companions(void **state)
+{
+	struct bench *bench = *state;
+	struct port_spec spec = {.name = "p", .network = "cards", .attach = "vf", .vfs = 3};
+	struct port_info port;
+	assert_int_equal(
+		call(bench, CREATE, NULL, "{\"networks\":[{\"network\":\"cards\"}]}"), 201
+	);
+	snprintf(spec.key, sizeof(spec.key), "%s", reply_text(bench, "key"));
+	assert_int_equal(call(bench, CREATE, NULL, "{\"networks\":[{\"network\":\"fast\"}]}"), 201);
+	service_lock(bench->docker.daemon);
+	assert_int_equal(service_port_add(bench->docker.daemon, &spec, &port, NULL), 0);
+	service_unlock(bench->docker.daemon);
+	assert_int_equal(call(bench, LIST, NULL, NULL), 200);
+	json_t *list = json_object_get(bench->reply, "containers");
+	assert_int_equal(json_array_size(json_object_get(json_array_get(list, 0), "ports")), 3);
+	assert_int_equal(json_array_size(json_object_get(json_array_get(list, 1), "ports")), 0);
+}
+
 static void test_settle(void **state)
 {
 	struct bench *bench = *state;
@@ -242,6 +307,9 @@ int main(void)
 		TEST(test_image),
 		TEST(test_network_with_capitals_goes_by_id),
 		TEST(test_refusals),
+		TEST(test_functions_are_kept),
+		TEST(test_functions_that_come_back),
+		TEST(test_list_with_companions),
 		TEST(test_settle),
 		TEST(test_list),
 	};

@@ -388,6 +388,86 @@ static void test_function_under_vfio(void **state)
 	assert_int_equal(fake_service_ports(bench->docker.daemon), 2);
 }
 
+static void read_args(const struct container_info *place, char *text, size_t size)
+{
+	char path[PATH_TEXT_SIZE + 16];
+	snprintf(path, sizeof(path), "%s/eal-args", place->dir);
+	FILE *file = fopen(path, "re");
+	assert_non_null(file);
+	size_t n = fread(text, 1, size - 1, file);
+	text[n] = '\0';
+	fclose(file);
+}
+
+// Every function is in the place's files before the engine hears of the port, and gone with it.
+static void test_several_functions_in_a_place(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct daemon *d = bench->docker.daemon;
+	const char *options = "\"ringway.attach\":\"vf\",\"ringway.vfs\":\"2\","
+			      "\"ringway.key\":\"00112233445566ff\"";
+	struct container_info place;
+	char text[1024];
+	make_cards(bench, "");
+	service_lock(d);
+	assert_int_equal(service_container_add(d, "00112233445566ff", &place, NULL), 0);
+	service_unlock(d);
+	// The functions of the container before are on their way back.
+	fake_service_return_all(d, 2);
+	assert_int_equal(make_endpoint(bench, "e1", ADDRESS, options), 200);
+	struct port_info port = port_of(bench, "e1");
+	read_args(&place, text, sizeof(text));
+	char expected[64];
+	snprintf(expected, sizeof(expected), "-a\n%s\n-a\n", port.spec.function);
+	assert_ptr_equal(strstr(text, expected), text);
+	assert_non_null(strstr(text, "\n--iova-mode=va\n"));
+	assert_int_equal(fake_service_ports(d), 2);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
+	assert_int_equal(fake_service_ports(d), 0);
+	read_args(&place, text, sizeof(text));
+	assert_null(strstr(text, "-a\n"));
+}
+
+// A container can use those functions alone that it has the nodes of.
+static void test_functions_that_somebody_else_needed(void **state)
+{
+	struct driver_bench *bench = *state;
+	struct daemon *d = bench->docker.daemon;
+	char options[256];
+	char other[FUNCTION_SIZE];
+	make_cards(bench, "");
+	const char *two = "\"ringway.attach\":\"vf\",\"ringway.vfs\":\"2\"";
+	assert_int_equal(make_endpoint(bench, "e1", ADDRESS, two), 200);
+	struct port_info first = port_of(bench, "e1");
+	service_lock(d);
+	struct port_info second;
+	assert_int_equal(service_port_get(d, "ep-e1.1", &second, NULL), 0);
+	service_unlock(d);
+	memcpy(other, second.spec.function, sizeof(other));
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e1"), 200);
+	snprintf(
+		options,
+		sizeof(options),
+		"%s,\"ringway.function\":\"%s %s\"",
+		two,
+		first.spec.function,
+		other
+	);
+	assert_int_equal(make_endpoint(bench, "e2", ADDRESS, options), 200);
+	assert_int_equal(driver_bench_endpoint(bench, "/NetworkDriver.DeleteEndpoint", "e2"), 200);
+	snprintf(
+		options,
+		sizeof(options),
+		"%s,\"ringway.function\":\"%s 0000:ff:1f.7\"",
+		two,
+		first.spec.function
+	);
+	driver_bench_refused(
+		bench, make_endpoint(bench, "e3", ADDRESS, options), "was made with is in use"
+	);
+	assert_int_equal(fake_service_ports(d), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, driver_bench_setup, driver_bench_teardown)
 
 int main(void)
@@ -407,6 +487,8 @@ int main(void)
 		TEST(test_interface_of_a_function),
 		TEST(test_interface_of_a_function_without_gateway),
 		TEST(test_function_under_vfio),
+		TEST(test_several_functions_in_a_place),
+		TEST(test_functions_that_somebody_else_needed),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

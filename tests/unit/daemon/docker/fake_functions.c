@@ -35,7 +35,7 @@ static bool is_for(
 )
 {
 	return row->address[0] && strcmp(row->network, network) == 0 && !row->port[0] &&
-		(!row->key[0] || strcmp(row->key, key) == 0) &&
+		row->state == FUNCTION_FREE && (!row->key[0] || strcmp(row->key, key) == 0) &&
 		(!*address || strcmp(row->address, address) == 0);
 }
 
@@ -104,6 +104,17 @@ void service_each_function(struct daemon *d, const char *network, function_visit
 		if (d->functions[i].address[0] &&
 		    (!network || strcmp(d->functions[i].network, network) == 0))
 			visit(arg, &d->functions[i]);
+	// Seen for the last time on its way back.
+	bool back = d->looks && --d->looks == 0;
+	for (int i = 0; back && i < ROWS; i++)
+		d->functions[i].state = FUNCTION_FREE;
+}
+
+void fake_service_return_all(struct daemon *d, unsigned int looks)
+{
+	d->looks = looks;
+	for (int i = 0; i < ROWS; i++)
+		d->functions[i].state = FUNCTION_RETURNING;
 }
 
 unsigned int fake_service_kept(struct daemon *d)
@@ -114,13 +125,17 @@ unsigned int fake_service_kept(struct daemon *d)
 	return count;
 }
 
-int fake_functions_take(struct daemon *d, struct port_info *port, struct rwy_err *err)
+int fake_functions_take(
+	struct daemon *d,
+	struct port_info *port,
+	const char *key,
+	struct rwy_err *err
+)
 {
 	struct port_spec *spec = &port->spec;
 	if (strncmp(spec->attach, "vf", 2) != 0)
 		return 0;
-	struct service_function *function =
-		find_function(d, spec->network, spec->key, spec->function);
+	struct service_function *function = find_function(d, spec->network, key, spec->function);
 	if (!function)
 		return err_set(
 			err, -EBUSY, "cannot create port '%s': no free function", spec->name

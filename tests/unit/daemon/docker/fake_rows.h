@@ -19,6 +19,7 @@ struct daemon {
 	struct port_publish published[ROWS][4]; // Of the port in the same row.
 	size_t published_count[ROWS];
 	struct service_function functions[ROWS];
+	unsigned int looks; // After which functions are back.
 };
 
 static inline void held(struct daemon *d)
@@ -32,5 +33,10 @@ static inline void held(struct daemon *d)
 void fake_functions_make(struct daemon *d, const struct network_spec *spec);
 void fake_functions_forget(struct daemon *d, const char *network);
 // A port of functions takes one, and drops it when it goes.
-int fake_functions_take(struct daemon *d, struct port_info *port, struct rwy_err *err);
+int fake_functions_take(
+	struct daemon *d,
+	struct port_info *port,
+	const char *key,
+	struct rwy_err *err
+);
 void fake_functions_drop(struct daemon *d, const char *port);

@@ -255,6 +255,11 @@ static void drop_port(struct daemon *d, struct port_info *port)
 	if (network)
 		network->ports--;
 	fake_functions_drop(d, port->spec.name);
+	for (int i = 0; i < ROWS; i++)
+		if (d->ports[i].id && strcmp(d->ports[i].with, port->spec.name) == 0) {
+			fake_functions_drop(d, d->ports[i].spec.name);
+			d->ports[i].id = 0;
+		}
 	port->id = 0;
 }
 
@@ -269,6 +274,32 @@ static void drop_replaced(struct daemon *d, const struct port_spec *spec)
 		if (other->id && other->spec.endpoint_id[0] && (place || address))
 			drop_port(d, other);
 	}
+}
+
+static struct port_info *free_row(struct daemon *d)
+{
+	struct port_info *row = d->ports;
+	for (; row->id; row++)
+		assert(row < d->ports + ROWS - 1);
+	return row;
+}
+
+static int add_companion(
+	struct daemon *d,
+	const struct port_info *port,
+	unsigned int at,
+	struct rwy_err *err
+)
+{
+	struct port_info *row = free_row(d);
+	*row = *port;
+	row->id = d->next_id++;
+	memcpy(row->with, port->spec.name, NAME_SIZE);
+	snprintf(row->spec.name, NAME_SIZE, "%.50s.%u", port->spec.name, at);
+	row->spec.ip[0] = row->spec.key[0] = row->spec.endpoint_id[0] = '\0';
+	row->spec.function[0] = '\0';
+	row->spec.mac[5]++;
+	return fake_functions_take(d, row, port->spec.key, err);
 }
 
 int service_port_add(
@@ -297,8 +328,7 @@ int service_port_add(
 			"cannot create port '%s': there is one of this name",
 			spec->name
 		);
-	for (row = d->ports; row->id; row++)
-		assert(row < d->ports + ROWS - 1);
+	row = free_row(d);
 	*row = (struct port_info){.id = d->next_id++, .spec = *spec, .mtu = network->spec.mtu};
 	row->created = time(NULL);
 	row->created_ms = now_ms();
@@ -313,7 +343,9 @@ int service_port_add(
 	if (mac_is_zero(row->spec.mac))
 		memcpy(row->spec.mac, (uint8_t[]){2, 0, 0, 0, 1, (uint8_t)row->id}, MAC_SIZE);
 	network->ports++;
-	int r = fake_functions_take(d, row, err);
+	int r = fake_functions_take(d, row, spec->key, err);
+	for (uint16_t i = 1; i < spec->vfs && !r; i++)
+		r = add_companion(d, row, i, err);
 	*ret = *row;
 	if (r)
 		drop_port(d, row);

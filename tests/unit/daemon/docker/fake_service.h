@@ -12,6 +12,8 @@ void fake_service_age(struct daemon *d, int64_t created_ms);
 unsigned int fake_service_networks(struct daemon *d);
 unsigned int fake_service_ports(struct daemon *d);
 unsigned int fake_service_places(struct daemon *d);
+// All functions are on their way back, and there after they have been looked at so often.
+void fake_service_return_all(struct daemon *d, unsigned int looks);
 // Functions that are kept for a place.
 unsigned int fake_service_kept(struct daemon *d);
 // Whether the lock is held by anybody.

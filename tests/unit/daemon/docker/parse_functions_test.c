@@ -14,7 +14,7 @@ static void test_function_endpoint(void **state)
 	_cleanup_json_ json_t *body = json_loads(
 		"{\"NetworkID\":\"" NET "\",\"EndpointID\":\"" EP "\",\"Options\":{"
 		"\"ringway.attach\":\"vf\",\"ringway.vfs\":\"2\",\"ringway.function\":"
-		"\"0A:1F.3\",\"ringway.uid\":\"1000\",\"ringway.cpus\":\"0,2-3\","
+		"\"0A:1F.3 0000:0a:1f.4\",\"ringway.uid\":\"1000\",\"ringway.cpus\":\"0,2-3\","
 		"\"ringway.memory\":\"64\",\"ringway.rate\":\"rx:1g\"}}",
 		0,
 		NULL
@@ -23,7 +23,9 @@ static void test_function_endpoint(void **state)
 	assert_int_equal(driver_parse_endpoint(body, &endpoint, NULL), 0);
 	assert_int_equal(endpoint.attach, DRIVER_ATTACH_VF);
 	assert_int_equal(endpoint.vfs, 2);
-	assert_string_equal(endpoint.function, "0000:0a:1f.3");
+	assert_int_equal(endpoint.function_count, 2);
+	assert_string_equal(endpoint.functions[0], "0000:0a:1f.3");
+	assert_string_equal(endpoint.functions[1], "0000:0a:1f.4");
 	assert_int_equal(endpoint.owner_uid, 1000);
 	assert_int_equal(endpoint.cpus, 0xd);
 	assert_int_equal(endpoint.memory_mib, 64);

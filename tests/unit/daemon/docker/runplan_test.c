@@ -161,7 +161,9 @@ static void test_functions_among_others(void **state)
 		assert_string_equal(opt_text(reply, i, "ringway.index"), indices[i]);
 	assert_string_equal(opt_text(reply, 1, "ringway.attach"), "vf");
 	assert_string_equal(opt_text(reply, 1, "ringway.vfs"), "3");
-	assert_string_equal(opt_text(reply, 1, "ringway.function"), "0000:03:00.0");
+	assert_string_equal(
+		opt_text(reply, 1, "ringway.function"), "0000:03:00.0 0000:03:01.0 0000:03:02.0"
+	);
 	assert_string_equal(opt_text(reply, 1, "ringway.uid"), "1000");
 	assert_string_equal(opt_text(reply, 1, "ringway.cpus"), "0-1,4");
 	assert_string_equal(opt_text(reply, 1, "ringway.memory"), "64");
@@ -232,78 +234,87 @@ static void test_interface_of_a_function_alone(void **state)
 	assert_null(json_object_get(reply, "ulimits"));
 	assert_string_equal(opt_text(reply, 0, "ringway.attach"), "vf-kernel");
 	assert_null(opt_text(reply, 0, "ringway.function"));
+	// Where RDMA devices are shared, it gets the nodes of its own.
+	_cleanup_json_ json_t *again = json_object();
+	memcpy(plan.nodes[0], "/dev/infiniband/uverbs3", 24);
+	plan.node_count = 1;
+	assert_int_equal(runplan_make(&plan, again, NULL), 0);
+	_cleanup_json_ json_t *devices = json_loads(
+		"[{\"path\":\"/dev/infiniband/uverbs3\",\"permissions\":\"rw\"}]", 0, NULL
+	);
+	assert_true(json_equal(json_object_get(again, "devices"), devices));
+	assert_non_null(json_object_get(again, "ulimits"));
 }
+
+static const struct {
+	const char *json;
+	const char *said;
+} refusals[] = {
+	{"{}", "no network"},
+	{"{\"networks\":[]}", "no network"},
+	{"{\"networks\":7}", "networks"},
+	{"{\"nets\":[]}", "nets"},
+	{"{\"networks\":[{\"network\":\"a\",\"queues\":17}]}", "1 to 16"},
+	{"{\"networks\":[{\"network\":\"a\",\"mac\":\"01:00:00:00:00:00\"}]}", "multicast"},
+	{"{\"networks\":[{\"network\":\"a\",\"mac\":\"zz\"}]}", "mac"},
+	{"{\"networks\":[{\"network\":\"a\",\"ip\":\"10.0.0\"}]}", "10.0.0"},
+	{"{\"networks\":[{\"network\":\"a\"},{\"network\":\"a\"}]}", "twice"},
+	{"{\"networks\":[{\"queues\":1}]}", "network"},
+	{"{\"networks\":[{\"network\":\"a\",\"attach\":\"ether\"}]}",
+	 "attachment 'ether' is not for containers"},
+	{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\"}]}",
+	 "none of its ports is a vhost port or a function"},
+	{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"queues\":2}]}",
+	 "a kernel port has no 'queues'"},
+	{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"offloads\":false}]}",
+	 "a kernel port has no 'offloads'"},
+	{"{\"networks\":[{\"network\":\"a\",\"offloads\":\"off\"}]}", "offloads"},
+	{"{\"networks\":[{\"network\":\"a\",\"limits\":{\"tx_burst\":1}}]}", "has no rate"},
+	{"{\"memory\":3,\"networks\":[{\"network\":\"a\"}]}", "memory"},
+	{"{\"networks\":[{\"network\":\"a\",\"attach\":\"vf\"}]}",
+	 "network 'a': attachment 'vf': the network has no functions"},
+	{"{\"networks\":[{\"network\":\"a\",\"attach\":\"vf-kernel\"}]}", "no functions"},
+	{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"vhost\"}]}",
+	 "attachment 'vhost': the network consists of a NIC's functions"},
+	{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"kernel\"}]}", "consists of"},
+	{"{\"networks\":[{\"network\":\"cards\",\"queues\":2}]}", "a vf port has no 'queues'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"offloads\":false}]}", "no 'offloads'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"learning\":true}]}", "no 'learning'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"allow_spoof\":true}]}", "no 'allow_spoof'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"pin_address\":true}]}", "no 'pin_address'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"limits\":{\"tx_bps\":1000}}]}",
+	 "other than rx_bps"},
+	{"{\"networks\":[{\"network\":\"cards\",\"vfs\":0}]}", "0 functions; 1 to 16"},
+	{"{\"networks\":[{\"network\":\"cards\",\"vfs\":17}]}", "17 functions; 1 to 16"},
+	{"{\"vfs\":0,\"networks\":[{\"network\":\"cards\"}]}", "0 functions; 1 to 16"},
+	{"{\"vfs\":2,\"networks\":[{\"network\":\"a\"}]}", "'vfs' is given, and none"},
+	{"{\"queues\":2,\"networks\":[{\"network\":\"cards\"}]}", "'queues' is given"},
+	{"{\"queues\":17,\"networks\":[{\"network\":\"a\"}]}", "17 queues"},
+	{"{\"networks\":[{\"network\":\"a\",\"vfs\":1}]}", "a vhost port has no 'vfs'"},
+	{"{\"networks\":[{\"network\":\"a\",\"function\":\"03:10.1\"}]}", "no 'function'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"function\":\"eth3\"}]}", "'eth3' is not a PCI"},
+	{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"vf-kernel\",\"vfs\":2}]}",
+	 "a vf-kernel port has no 'several functions (vfs)'"},
+	{"{\"networks\":[{\"network\":\"cards\",\"vfs\":16},{\"network\":\"a\"}]}",
+	 "17 ports, the limit is 16"},
+	{"{\"cpus\":\"two\",\"networks\":[{\"network\":\"a\"}]}", "'two' is no list of CPUs"},
+	{"{\"uid\":-1,\"networks\":[{\"network\":\"a\"}]}", "uid"},
+	{"{\"networks\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]}", "17 networks"},
+};
 
 static void test_refusals(void **state)
 {
-	static const struct {
-		const char *json;
-		const char *said;
-	} cases[] = {
-		{"{}", "no network"},
-		{"{\"networks\":[]}", "no network"},
-		{"{\"networks\":7}", "networks"},
-		{"{\"nets\":[]}", "nets"},
-		{"{\"networks\":[{\"network\":\"a\",\"queues\":17}]}", "1 to 16"},
-		{"{\"networks\":[{\"network\":\"a\",\"mac\":\"01:00:00:00:00:00\"}]}", "multicast"},
-		{"{\"networks\":[{\"network\":\"a\",\"mac\":\"zz\"}]}", "mac"},
-		{"{\"networks\":[{\"network\":\"a\",\"ip\":\"10.0.0\"}]}", "10.0.0"},
-		{"{\"networks\":[{\"network\":\"a\"},{\"network\":\"a\"}]}", "twice"},
-		{"{\"networks\":[{\"queues\":1}]}", "network"},
-		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"ether\"}]}",
-		 "attachment 'ether' is not for containers"},
-		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\"}]}",
-		 "none of its ports is a vhost port or a function"},
-		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"queues\":2}]}",
-		 "a kernel port has no 'queues'"},
-		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"kernel\",\"offloads\":false}]}",
-		 "a kernel port has no 'offloads'"},
-		{"{\"networks\":[{\"network\":\"a\",\"offloads\":\"off\"}]}", "offloads"},
-		{"{\"networks\":[{\"network\":\"a\",\"limits\":{\"tx_burst\":1}}]}", "has no rate"},
-		{"{\"memory\":3,\"networks\":[{\"network\":\"a\"}]}", "memory"},
-		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"vf\"}]}",
-		 "network 'a': attachment 'vf': the network has no functions"},
-		{"{\"networks\":[{\"network\":\"a\",\"attach\":\"vf-kernel\"}]}", "no functions"},
-		{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"vhost\"}]}",
-		 "attachment 'vhost': the network consists of a NIC's functions"},
-		{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"kernel\"}]}", "consists of"},
-		{"{\"networks\":[{\"network\":\"cards\",\"queues\":2}]}",
-		 "a vf port has no 'queues'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"offloads\":false}]}", "no 'offloads'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"learning\":true}]}", "no 'learning'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"allow_spoof\":true}]}",
-		 "no 'allow_spoof'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"pin_address\":true}]}",
-		 "no 'pin_address'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"limits\":{\"tx_bps\":1000}}]}",
-		 "other than rx_bps"},
-		{"{\"networks\":[{\"network\":\"cards\",\"vfs\":0}]}", "0 functions; 1 to 16"},
-		{"{\"networks\":[{\"network\":\"cards\",\"vfs\":17}]}", "17 functions; 1 to 16"},
-		{"{\"vfs\":0,\"networks\":[{\"network\":\"cards\"}]}", "0 functions; 1 to 16"},
-		{"{\"vfs\":2,\"networks\":[{\"network\":\"a\"}]}", "'vfs' is given, and none"},
-		{"{\"queues\":2,\"networks\":[{\"network\":\"cards\"}]}", "'queues' is given"},
-		{"{\"queues\":17,\"networks\":[{\"network\":\"a\"}]}", "17 queues"},
-		{"{\"networks\":[{\"network\":\"a\",\"vfs\":1}]}", "a vhost port has no 'vfs'"},
-		{"{\"networks\":[{\"network\":\"a\",\"function\":\"03:10.1\"}]}", "no 'function'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"function\":\"eth3\"}]}",
-		 "'eth3' is not a PCI"},
-		{"{\"networks\":[{\"network\":\"cards\",\"attach\":\"vf-kernel\",\"vfs\":2}]}",
-		 "a vf-kernel port has no 'several functions (vfs)'"},
-		{"{\"networks\":[{\"network\":\"cards\",\"vfs\":16},{\"network\":\"a\"}]}",
-		 "17 ports, the limit is 16"},
-		{"{\"cpus\":\"two\",\"networks\":[{\"network\":\"a\"}]}",
-		 "'two' is no list of CPUs"},
-		{"{\"uid\":-1,\"networks\":[{\"network\":\"a\"}]}", "uid"},
-		{"{\"networks\":[{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}]}",
-		 "17 networks"},
-	};
-	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+	for (size_t i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
 		struct runplan plan;
 		struct rwy_err err = {0};
-		int r = parse(cases[i].json, &plan, &err);
-		if (r != -EINVAL || !strstr(err.msg, cases[i].said))
+		int r = parse(refusals[i].json, &plan, &err);
+		if (r != -EINVAL || !strstr(err.msg, refusals[i].said))
 			fail_msg(
-				"%s: %d '%s' lacks '%s'", cases[i].json, r, err.msg, cases[i].said
+				"%s: %d '%s' lacks '%s'",
+				refusals[i].json,
+				r,
+				err.msg,
+				refusals[i].said
 			);
 	}
 }
