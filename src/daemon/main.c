@@ -6,6 +6,7 @@
 #include "daemon/api/api.h"
 #include "daemon/core/daemon.h"
 #include "daemon/docker/docker.h"
+#include "daemon/functions/functions.h"
 #include "daemon/http/server.h"
 #include "daemon/model/cores.h"
 #include "daemon/options.h"
@@ -214,8 +215,10 @@ static int start(struct program *p, struct rwy_err *err)
 		r = watch_watchdog(p, err);
 	if (!r)
 		r = find_run_dir(p, err);
-	if (!r)
+	if (!r) {
+		functions_load_vfio("/sys"); // Afterwards it may load nothing.
 		r = privileges_drop(err);
+	}
 	if (!r)
 		r = start_daemon(p, err);
 	if (!r)

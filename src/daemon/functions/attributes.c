@@ -211,7 +211,7 @@ int functions_get_attributes(
 	struct rwy_err *err
 )
 {
-	struct place place;
+	struct place place = {0};
 	struct function_counters counters;
 	struct function_attributes attributes;
 	int r = place_open(functions, address, &place, err);
@@ -406,7 +406,7 @@ int functions_set_attributes(
 	struct rwy_err *err
 )
 {
-	struct place place;
+	struct place place = {0};
 	struct function_attributes now;
 	struct function_counters counters;
 	int r = place_open(functions, address, &place, err);

@@ -135,8 +135,6 @@ static int find_driver(
 			err, -EINVAL, "cannot bind function %s: '%s' is no driver", address, driver
 		);
 	int r = sysfs_path(functions, path, "bus/pci/drivers/%s", driver);
-	if (!r && !sysfs_is_there(path) && functions->is_kernel)
-		(void)modules_load(driver); // Whether it helped shows.
 	if (!r && sysfs_is_there(path))
 		return 0;
 	(void)err_set(

@@ -36,7 +36,6 @@ static int check_uppers(struct look *look, const char *dir, const char *name)
 				entry->d_name + strlen("upper_"),
 				name);
 		(void)err_hint(look->err, "remove it first, or give another function");
-		r = -EBUSY;
 	}
 	(void)closedir(links); // Only read.
 	return r;

@@ -45,7 +45,6 @@ int functions_open(
 	int r = copy_path(functions->sysfs, config->sysfs, err);
 	if (!r)
 		r = copy_path(functions->dev, config->dev, err);
-	functions->is_kernel = !strcmp(functions->sysfs, "/sys");
 	functions->write = write_file;
 	if (!r)
 		functions->home_netns = open(THREAD_NETNS, O_RDONLY | O_CLOEXEC);

@@ -39,6 +39,10 @@ int functions_open(
 );
 void functions_close(struct functions *functions); // NULL is fine.
 
+// Has the kernel load vfio-pci, a few seconds at most, where a NIC below sysfs has SR-IOV and the driver is not there: for a process
+// that is about to give up the right to. Whether it helped shows when a function is bound.
+void functions_load_vfio(const char *sysfs);
+
 struct function_info {
 	char address[FUNCTION_ADDRESS_SIZE];
 	uint16_t vendor, device;
@@ -154,7 +158,7 @@ int functions_set_attributes(
 
 // Binds the function to `driver` ("vfio-pci"), or, when it is NULL or empty, to what the kernel chooses for it. Takes it from
 // the driver that it has. Seconds. What is so already is done. -EBUSY: vfio has it open elsewhere, which an unbind would wait
-// for without end. -ENOENT: there is no such driver, even after modprobe; -ENODEV: the driver does not take it. On failure it
+// for without end. -ENOENT: there is no such driver; -ENODEV: the driver does not take it. On failure it
 // is bound as before, where that can be done.
 int functions_bind(
 	struct functions *functions,

@@ -13,7 +13,6 @@ typedef int sysfs_writer(void *arg, const char *path, const char *text);
 
 struct functions {
 	char sysfs[PATH_MAX], dev[PATH_MAX];
-	bool is_kernel; // It is the running kernel's sysfs: modules can be loaded into that.
 	int home_netns;
 	// Held while a parent's sriov_drivers_autoprobe is another than the host's.
 	pthread_mutex_t autoprobe;
@@ -118,8 +117,8 @@ bool vfio_allows_noiommu(const struct functions *functions);
 
 // modules.c
 
-// Has the kernel load a module, a few seconds at most. -errno.
-int modules_load(const char *name);
+// A NIC has SR-IOV and vfio-pci is not there.
+bool modules_want_vfio(const char *sysfs);
 
 // rdma.c
 

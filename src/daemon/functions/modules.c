@@ -1,13 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Kernel modules, by modprobe, which knows where they are and what they need. Any thread; it waits.
+// vfio-pci into the kernel, by modprobe, which knows where it is and what it needs. The main thread, before there are others; it
+// waits.
 #include "base/cleanup.h"
 #include "daemon/functions/internal.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
@@ -46,19 +49,57 @@ static int start(const char *name, pid_t *ret_pid)
 	return -r;
 }
 
-int modules_load(const char *name)
+static void load(const char *name)
 {
 	pid_t pid;
 	int status = 0;
-	int r = start(name, &pid);
-	if (r)
-		return r;
+	if (start(name, &pid))
+		return;
 	_cleanup_close_ int fd = (int)syscall(SYS_pidfd_open, pid, 0);
 	struct pollfd ready = {.fd = fd, .events = POLLIN};
 	// A module whose start hangs in the kernel is left to it.
 	if (fd >= 0 && poll(&ready, 1, LOAD_MS) == 0)
 		(void)kill(pid, SIGKILL);
-	if (waitpid(pid, &status, 0) != pid)
-		return -errno;
-	return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? 0 : -ENOENT;
+	(void)waitpid(pid, &status, 0); // What it did shows elsewhere.
+}
+
+#define CLASS_NETWORK "0x02" // PCI's base class, the first byte of the class.
+
+static bool is_nic_with_functions(const char *sysfs, const char *address)
+{
+	char path[PATH_MAX], class[16];
+	long max;
+	int length = snprintf(path, sizeof(path), "%s/bus/pci/devices/%s/class", sysfs, address);
+	if (length < 0 || (size_t)length >= sizeof(path) ||
+	    sysfs_read(path, class, sizeof(class)) ||
+	    strncmp(class, CLASS_NETWORK, strlen(CLASS_NETWORK)) != 0)
+		return false;
+	length = snprintf(
+		path, sizeof(path), "%s/bus/pci/devices/%s/sriov_totalvfs", sysfs, address
+	);
+	return length > 0 && (size_t)length < sizeof(path) && !sysfs_read_number(path, &max) &&
+		max > 0;
+}
+
+bool modules_want_vfio(const char *sysfs)
+{
+	char path[PATH_MAX];
+	bool found = false;
+	int length = snprintf(path, sizeof(path), "%s/bus/pci/drivers/" FUNCTION_VFIO, sysfs);
+	if (length < 0 || (size_t)length >= sizeof(path) || sysfs_is_there(path))
+		return false;
+	length = snprintf(path, sizeof(path), "%s/bus/pci/devices", sysfs);
+	DIR *dir = length > 0 && (size_t)length < sizeof(path) ? opendir(path) : NULL;
+	if (!dir)
+		return false;
+	for (const struct dirent *entry = readdir(dir); !found && entry; entry = readdir(dir))
+		found = entry->d_name[0] != '.' && is_nic_with_functions(sysfs, entry->d_name);
+	(void)closedir(dir); // Only read.
+	return found;
+}
+
+void functions_load_vfio(const char *sysfs)
+{
+	if (modules_want_vfio(sysfs))
+		load(FUNCTION_VFIO);
 }

@@ -289,6 +289,22 @@ static void rdma_devices_are_found_with_their_nodes(void **state)
 	assert_non_null(strstr(nodes[1], "/dev/infiniband/rdma_cm"));
 }
 
+static void vfio_is_wanted_for_nics_with_functions_alone(void **state)
+{
+	char sys[80];
+	(void)state;
+	(void)snprintf(sys, sizeof(sys), "%s/sys", tree.root);
+	tree_file(&tree, "0x020000\n", "sys/devices/pci0/" TREE_PF "/class");
+	assert_false(modules_want_vfio(sys));
+	tree_remove(&tree, "sys/bus/pci/drivers/vfio-pci");
+	assert_true(modules_want_vfio(sys));
+	tree_file(&tree, "0x010802\n", "sys/devices/pci0/" TREE_PF "/class");
+	assert_false(modules_want_vfio(sys));
+	tree_file(&tree, "0x020000\n", "sys/devices/pci0/" TREE_PF "/class");
+	tree_file(&tree, "0\n", "sys/devices/pci0/" TREE_PF "/sriov_totalvfs");
+	assert_false(modules_want_vfio(sys));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -307,6 +323,7 @@ int main(void)
 		TEST(parents_are_found_by_what_users_say),
 		TEST(virtual_functions_are_listed_by_number),
 		TEST(rdma_devices_are_found_with_their_nodes),
+		TEST(vfio_is_wanted_for_nics_with_functions_alone),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
