@@ -8,19 +8,23 @@
 
 #define DOMAIN_DIGITS 4 // A wider domain has no place in an address of this form.
 
+static unsigned int read_digit(char c)
+{
+	// 0x20 makes ASCII's letters small ones.
+	return (unsigned int)(c <= '9' ? c - '0' : (c | 0x20) - 'a' + 10);
+}
+
 // Reads up to `digits` hexadecimal ones and the character after them. False: no digit, or another character.
 static bool read_part(const char **at, unsigned int digits, char after, unsigned int *ret)
 {
 	unsigned int value = 0, count = 0;
 	const char *s = *at;
-	for (; count < digits && isxdigit((unsigned char)*s); s++, count++) {
-		int c = tolower((unsigned char)*s);
-		value = value * 16 + (unsigned int)(c <= '9' ? c - '0' : c - 'a' + 10);
-	}
+	for (; count < digits && isxdigit((unsigned char)*s); s++, count++)
+		value = value * 16 + read_digit(*s);
 	if (!count || *s != after)
 		return false;
 	*ret = value;
-	*at = after ? s + 1 : s;
+	*at = s + (after != '\0');
 	return true;
 }
 

@@ -51,7 +51,7 @@ static int start(const char *name, pid_t *ret_pid)
 
 static void load(const char *name)
 {
-	pid_t pid;
+	pid_t pid = -1;
 	int status = 0;
 	if (start(name, &pid))
 		return;

@@ -111,7 +111,7 @@ static void probe(struct tree *tree, const char *address)
 	else if (has(tree, "sys/bus/pci/devices/%s/physfn", address))
 		read_device(tree, TREE_PF, "sriov_drivers_autoprobe", autoprobe);
 	if (driver && !strcmp(autoprobe, "1") &&
-	    (!tree->refuses || strcmp(driver, tree->refuses)) &&
+	    (!tree->refuses || strcmp(driver, tree->refuses) != 0) &&
 	    has(tree, "sys/bus/pci/drivers/%s", driver) &&
 	    !has(tree, "sys/bus/pci/devices/%s/driver", address))
 		tree_bind(tree, address, driver);
@@ -132,7 +132,8 @@ static int act(struct tree *tree, const char *path, const char *device, const ch
 	} else if (!strcmp(name, "sriov_numvfs")) {
 		long count = strtol(text, NULL, 10);
 		if (count &&
-		    strcmp(tree_read(tree, "sys/bus/pci/devices/" TREE_PF "/sriov_numvfs"), "0"))
+		    strcmp(tree_read(tree, "sys/bus/pci/devices/" TREE_PF "/sriov_numvfs"), "0") !=
+			    0)
 			return -EBUSY; // The kernel's, where there are some.
 		char made[16];
 		(void
