@@ -298,7 +298,7 @@ static int check_publish(const struct run_line *line, struct rwy_err *err)
 	for (size_t i = 0; i < line->network_count; i++)
 		if (run_network_is_kernel(&line->networks[i]))
 			return 0;
-	err_set(err, -EINVAL, "ports of a vhost port cannot be published (-p)");
+	err_set(err, -EINVAL, "ports of vhost ports and functions cannot be published (-p)");
 	return err_hint(err, "give the container an interface too: --network NET,attach=kernel");
 }
 
