@@ -214,12 +214,15 @@ static int hold_parent(
 )
 {
 	struct function_info info;
-	struct parent *parent;
+	struct parent *parent = parent_find(d, pf);
 	const int64_t until = daemon_now_ms() + FUNCTION_WAIT_MS;
-	while ((parent = parent_find(d, pf)) && parent->busy && functions_wait(d, until))
-		;
-	if (parent && parent->busy)
-		return err_set(err, -EBUSY, "another network's functions of %s are being made", pf);
+	while (parent && parent->busy) {
+		if (!functions_wait(d, until))
+			return err_set(
+				err, -EBUSY, "another network's functions of %s are being made", pf
+			);
+		parent = parent_find(d, pf);
+	}
 	if (!parent) {
 		int r = functions_get(d->pci, pf, &info, err);
 		struct store_parent row = {.vfs_before = info.vfs, .vfs = info.vfs};
@@ -249,7 +252,7 @@ int functions_add_network(struct daemon *d, struct network *network, struct rwy_
 	if (!pool)
 		return err_set(err, -ENOMEM, "no memory for functions");
 	int r = hold_parent(d, functions->pf, &parent, err);
-	if (r)
+	if (r || !parent)
 		return r;
 	r = look(d, functions->pf, pool, err);
 	if (!r)
