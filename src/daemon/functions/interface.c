@@ -76,8 +76,11 @@ int functions_interface_prepare(
 	if (r)
 		return r;
 	r = netlink_set_up(socket, link, false, err);
-	if (!r && !mac_is_zero(mac))
+	if (!r && !mac_is_zero(mac)) {
 		r = netlink_set_mac(socket, link, mac, err);
+		if (r && err)
+			(void)err_hint(err, "a function whose parent gave it one has no other");
+	}
 	if (!r && mtu)
 		r = netlink_set_mtu(socket, link, mtu, err);
 	rtnl_link_put(link);
@@ -174,6 +177,47 @@ static int set_up_inside(
 	return r;
 }
 
+// The kernel moves an interface before it renames it, so a request that failed may have been done by half.
+static void bring_back(struct functions *functions, const char *name, int netns)
+{
+	struct rtnl_link *link = NULL;
+	struct nl_sock *home = netlink_open(-1, -1, NULL);
+	struct nl_sock *there = netlink_open(netns, functions->home_netns, NULL);
+	if (home && there && netlink_get_link(home, name, &link, NULL) == -ENODEV &&
+	    !netlink_get_link(there, name, &link, NULL))
+		(void)netlink_move_link( // The failure before is what counts.
+			there,
+			link,
+			functions->home_netns,
+			name,
+			NULL
+		);
+	rtnl_link_put(link);
+	nl_socket_free(home);
+	nl_socket_free(there);
+}
+
+static int check_name(
+	const struct functions *functions,
+	const struct function_inside *inside,
+	struct rwy_err *err
+)
+{
+	struct rtnl_link *link = NULL;
+	struct nl_sock *there = netlink_open(inside->netns_fd, functions->home_netns, err);
+	if (!there)
+		return err ? err->code : -EIO;
+	int r = netlink_get_link(there, inside->name, &link, err);
+	nl_socket_free(there);
+	if (r)
+		return r == -ENODEV ? 0 : r;
+	rtnl_link_put(link);
+	(void
+	)err_set(err, -EEXIST, "the network namespace has an interface '%s' already", inside->name);
+	(void)err_hint(err, "choose another name (--interface), or remove that one");
+	return -EEXIST;
+}
+
 int functions_interface_place(
 	struct functions *functions,
 	const char *name,
@@ -183,11 +227,16 @@ int functions_interface_place(
 {
 	struct nl_sock *socket = NULL;
 	struct rtnl_link *link = NULL;
-	int r = open_link(name, &socket, &link, err);
+	int r = check_name(functions, inside, err);
+	if (!r)
+		r = open_link(name, &socket, &link, err);
 	if (r)
 		return r;
 	r = netlink_move_link(socket, link, inside->netns_fd, inside->name, err);
 	rtnl_link_put(link);
 	nl_socket_free(socket);
-	return r ? r : set_up_inside(functions, name, inside, err);
+	if (!r)
+		return set_up_inside(functions, name, inside, err);
+	bring_back(functions, name, inside->netns_fd);
+	return r;
 }

@@ -80,7 +80,8 @@ int netlink_set_name(
 	const char *name,
 	struct rwy_err *err
 );
-// Moves it to the namespace `netns` under that name. -EEXIST: an interface there has it, and err says what to do.
+// Moves it to the namespace `netns` under that name. -EEXIST: an interface there has it, and err says what to do; the kernel
+// may have moved it all the same, under the name that it had.
 int netlink_move_link(
 	struct nl_sock *socket,
 	struct rtnl_link *link,

@@ -4,10 +4,12 @@
 #include "tests/unit/daemon/functions/tree.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/types.h>
+#include <unistd.h>
 
 static struct tree tree;
 static struct rwy_err err;
@@ -233,7 +235,7 @@ static void a_driver_that_makes_functions_stays(void **state)
 	assert_int_equal(functions_check_free(tree.functions, TREE_PF, true, false, &err), 0);
 }
 
-static void interfaces_are_made_ready_and_placed(void **state)
+static void interfaces_are_made_ready(void **state)
 {
 	static const uint8_t mac[MAC_SIZE] = {0x52, 0x54, 0, 0, 0xaa, 1};
 	static const uint8_t none[MAC_SIZE] = {0};
@@ -257,6 +259,39 @@ static void interfaces_are_made_ready_and_placed(void **state)
 	assert_int_equal(functions_interface_rename(tree.functions, "rw-x", "rw-y", &err), -ENODEV);
 }
 
+static int other_netns(void)
+{
+	int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(unshare(CLONE_NEWNET), 0);
+	int other = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
+	assert_int_equal(run("ip link add taken type veth peer name other"), 0);
+	assert_int_equal(setns(home, CLONE_NEWNET), 0);
+	(void)close(home);
+	return other;
+}
+
+static void interfaces_that_cannot_be_placed_stay(void **state)
+{
+	struct function_inside inside = {.name = "taken", .address = {"10.77.0.2/24"}};
+	(void)state;
+	make_interface();
+	inside.netns_fd = other_netns();
+	assert_int_equal(functions_interface_place(tree.functions, "rw-f", &inside, &err), -EEXIST);
+	assert_non_null(strstr(err.msg, "has an interface 'taken' already"));
+	assert_int_equal(run("ip link show rw-f >/dev/null"), 0);
+	// Half-way: it is there and cannot be set up.
+	(void)snprintf(inside.name, sizeof(inside.name), "eth0");
+	(void)snprintf(inside.gateway[0], sizeof(inside.gateway[0]), "192.0.2.1");
+	assert_int_not_equal(functions_interface_place(tree.functions, "rw-f", &inside, &err), 0);
+	assert_non_null(strstr(err.msg, "cannot route by the gateway 192.0.2.1"));
+	assert_int_equal(run("ip link show rw-f >/dev/null"), 0);
+	(void)snprintf(inside.gateway[0], sizeof(inside.gateway[0]), "10.77.0.1");
+	assert_int_equal(functions_interface_place(tree.functions, "rw-f", &inside, &err), 0);
+	assert_int_not_equal(run("ip link show rw-f >/dev/null 2>&1"), 0);
+	assert_int_equal(functions_interface_place(tree.functions, "rw-f", &inside, &err), -EEXIST);
+	(void)close(inside.netns_fd);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -274,7 +309,8 @@ int main(void)
 		TEST(what_is_built_on_it_are_uses),
 		TEST(each_interface_counts),
 		TEST(a_driver_that_makes_functions_stays),
-		TEST(interfaces_are_made_ready_and_placed),
+		TEST(interfaces_are_made_ready),
+		TEST(interfaces_that_cannot_be_placed_stay),
 	};
 	if (unshare(CLONE_NEWNET))
 		no_interfaces = "no network namespace of its own without root";
