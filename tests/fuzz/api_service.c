@@ -197,6 +197,21 @@ void service_each_port(struct daemon *d, port_visit *visit, void *arg)
 			visit(arg, &d->ports[i]);
 }
 
+// Each network of functions has one, which says as little as one that the host has lost.
+void service_each_function(struct daemon *d, const char *network, function_visit *visit, void *arg)
+{
+	insist(d->locked);
+	for (int i = 0; i < SERVICE_ROWS; i++) {
+		const struct network_info *row = &d->networks[i];
+		struct service_function function = {.iommu_group = -1, .numa_node = -1};
+		if (!row->id || !row->spec.functions.vfs ||
+		    (network && strcmp(row->spec.name, network) != 0))
+			continue;
+		memcpy(function.network, row->spec.name, sizeof(function.network));
+		visit(arg, &function);
+	}
+}
+
 const char *service_run_dir(const struct daemon *d)
 {
 	return "/run/ringway";

@@ -27,7 +27,7 @@ struct play {
 // What has to become of the port.
 enum outcome {
 	OUTCOME_NONE,	     // The case is not played on this form of ring.
-	OUTCOME_QUARANTINED, // With a reason that holds the text.
+	OUTCOME_QUARANTINED, // With a reason that holds the text, or one of several with '|' between.
 	OUTCOME_DROPPED,     // Frames are, and the port's counter of that name grew.
 	OUTCOME_REFUSED,     // A request is, as the front end itself sees; the port goes on.
 	OUTCOME_HARMLESS,    // Nothing, as the case's judge sees.
