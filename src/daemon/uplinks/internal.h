@@ -16,6 +16,7 @@
 #define UPLINKS_STEADY_MS 10000 // Who ran for so long starts with the first delay again.
 #define UPLINKS_GREET_MS 30000	// PCI devices take their time.
 #define UPLINKS_END_MS 3000
+#define UPLINKS_LEAVE_MS 300 // Until one that was detached has let go of its port.
 
 enum uplink_process_state {
 	PROCESS_DOWN,	  // None runs, or none is connected.
@@ -45,6 +46,7 @@ struct uplink_device {
 	bool asked;	  // A state that has not come yet.
 	bool wanted;	  // A caller waits for a newer one.
 	bool ending;
+	uint32_t deleting;	      // Ports that it was told to remove and has not confirmed.
 	struct uplink_state_msg told; // What the process said last.
 };
 

@@ -126,11 +126,16 @@ static void on_down(struct uplink_device *device)
 			device->reason,
 			sizeof(device->reason),
 			"its process ended and did not say why: see the log"
-		);  // It fits.
-	if (ending) // It was to end, and is wanted again: that counts as no restart.
-		device->starts = 0;
+		); // It fits.
 	talk_lost(device, device->reason);
-	back_off(device);
+	if (!ending) {
+		back_off(device);
+		return;
+	}
+	// It was to end, and is wanted again: that counts as no restart.
+	device->starts = 0;
+	device->backoff_ms = 0;
+	(void)loop_set_timer(device->timer, 1, 0); // Cannot fail: a timerfd and a valid time.
 }
 
 static void on_exit_event(void *arg, uint32_t events)
@@ -142,7 +147,15 @@ static void on_exit_event(void *arg, uint32_t events)
 	// It may be no child of ours: an earlier ringwayd's.
 	(void)waitid(P_PIDFD, (id_t)device->pidfd, &info, WEXITED | WNOHANG);
 	if (!device->ending)
-		log_warn("uplink '%s' ended (process %d)", device->args, device->pid);
+		log_warn(
+			"uplink '%s' ended (process %d%s%.0d)",
+			device->args,
+			device->pid,
+			info.si_code == CLD_EXITED ? ", status "
+				: info.si_pid	   ? ", signal "
+						   : "",
+			info.si_pid ? info.si_status : 0
+		);
 	// What it said last is the best reason there is.
 	if (device->conn >= 0 && device->state == PROCESS_GREETING)
 		(void)talk_read(device);

@@ -86,6 +86,7 @@ static void remove_told(struct uplink_device *device, uint32_t index)
 		&told->ports[index + 1],
 		(told->port_count - index) * sizeof(told->ports[0]));
 	(void)send_request(device, &msg); // Logged.
+	device->deleting++;
 }
 
 static void add(struct uplink_device *device, struct uplink_join *join)
@@ -191,8 +192,10 @@ static int take(struct uplink_device *device, const struct uplink_msg *msg)
 	} else if (msg->op == UPLINK_PORT_ADD) {
 		take_added(device, msg);
 		talk_ask(device);
-	} else if (msg->op == UPLINK_PORT_DEL && msg->error.code && msg->error.code != -ENOENT) {
-		log_err(&msg->error, "uplink '%s'", device->args);
+	} else if (msg->op == UPLINK_PORT_DEL) {
+		device->deleting -= device->deleting > 0;
+		if (msg->error.code && msg->error.code != -ENOENT)
+			log_err(&msg->error, "uplink '%s'", device->args);
 	}
 	return 0;
 }
@@ -216,6 +219,7 @@ void talk_lost(struct uplink_device *device, const char *reason)
 {
 	struct uplink_join *join;
 	device->asked = false;
+	device->deleting = 0;
 	memset(&device->told, 0, sizeof(device->told));
 	TAILQ_FOREACH (join, &device->uplinks->joins, entry) {
 		if (join->device != device)

@@ -386,19 +386,41 @@ int uplinks_wait(struct uplinks *uplinks, uint32_t id, int timeout_ms, struct rw
 	return r;
 }
 
+// Whether the process has let go of the port, or there is none that could have it.
+static bool has_left(const struct uplinks *u, const struct uplink_device *device, uint32_t id)
+{
+	const struct uplink_device *other;
+	TAILQ_FOREACH (other, &u->devices, entry)
+		if (other == device)
+			break;
+	if (!other || device->state != PROCESS_READY)
+		return true;
+	for (uint32_t i = 0; i < device->told.port_count; i++)
+		if (device->told.ports[i].spec.port == id)
+			return false;
+	return !device->deleting;
+}
+
 int uplinks_detach(struct uplinks *uplinks, uint32_t id, struct rwy_err *err)
 {
 	struct uplinks *u = uplinks;
+	struct timespec until = deadline(UPLINKS_LEAVE_MS);
+	bool late = false;
 	pthread_mutex_lock(&u->lock);
 	struct uplink_join *join = find_join(u, id);
-	if (join)
-		TAILQ_REMOVE(&u->joins, join, entry);
-	pthread_cond_broadcast(&u->changed);
-	pthread_mutex_unlock(&u->lock);
-	if (!join)
+	if (!join) {
+		pthread_mutex_unlock(&u->lock);
 		return err_set(err, -ENOENT, "port %u has no uplink", id);
+	}
+	const struct uplink_device *device = join->device;
+	TAILQ_REMOVE(&u->joins, join, entry);
 	free(join);
+	pthread_cond_broadcast(&u->changed);
 	wake(u);
+	// The switch closes the connection next, which DPDK does not bear while it removes that port itself.
+	while (!late && !has_left(u, device, id))
+		late = pthread_cond_timedwait(&u->changed, &u->lock, &until) != 0;
+	pthread_mutex_unlock(&u->lock);
 	return 0;
 }
 
