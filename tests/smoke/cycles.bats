@@ -4,7 +4,7 @@ bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
 
-cycles=${SMOKE_CYCLES:-12}
+cycles=${SMOKE_CYCLES:-8}
 restarts=${SMOKE_RESTARTS:-1}
 
 setup_file() {

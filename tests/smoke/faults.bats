@@ -5,7 +5,7 @@ bats_require_minimum_version 1.5.0
 # shellcheck source=tests/smoke/common.bash
 . "$BATS_TEST_DIRNAME/common.bash"
 
-sample=(--points "${SMOKE_FAULT_POINTS:-12}" --seconds "${SMOKE_FAULT_SECONDS:-7}")
+sample=(--points "${SMOKE_FAULT_POINTS:-12}" --seconds "${SMOKE_FAULT_SECONDS:-5}")
 
 setup_file() {
 	[ "$(id -u)" = 0 ] || skip 'needs root: sockets and namespaces'
