@@ -64,7 +64,7 @@ help:
 		'make           build (installs missing Debian packages when run by root)' \
 		'make demo      two DPDK containers exchange frames over a Ringway network (root)' \
 		'make check     every check and test; smoke tests with a real engine need root' \
-		'make check-vm  the part of it that runs in virtual machines: virtio, SR-IOV (root)' \
+		'make check-vm  what runs in virtual machines: virtio (also in make check), SR-IOV (root)' \
 		'make faults    kills ringwayd at every system call of every change, fills its disk, .. (root)' \
 		'make bench     the switch beside Open vSwitch, dpdk-testpmd and others, into docs/bench (root)' \
 		'make soak      the switch under load for MINUTES=30, every frame accounted for, nothing grows (root)' \

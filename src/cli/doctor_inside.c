@@ -9,21 +9,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CAP_DAC_OVERRIDE_BIT 1 // linux/capability.h
-
-static bool may_write(const struct doctor *d, const struct stat *st)
-{
-	char line[64];
-	_cleanup_free_ char *status = doctor_read_all(d, "/proc/self/status");
-	doctor_find_line(status, "CapEff", line, sizeof(line));
-	if (strtoull(line, NULL, 16) >> CAP_DAC_OVERRIDE_BIT & 1)
-		return true;
-	unsigned int shift = st->st_uid == d->process.uid ? 6
-		: st->st_gid == d->process.gid		  ? 3
-							  : 0;
-	return st->st_mode >> shift & 2;
-}
-
 struct sockets { // Or nodes of functions.
 	size_t all, good;
 };
@@ -39,7 +24,7 @@ static void look_at_socket(
 	sockets->all++;
 	if (doctor_stat(d, &st, "%s", path) || !S_ISSOCK(st.st_mode))
 		doctor_detail(result, "%s: is not there", path);
-	else if (!may_write(d, &st))
+	else if (!doctor_may(d, &st, 2))
 		doctor_detail(
 			result,
 			"%s: user %u may not write to it (user %u, group %u, mode %04o)",

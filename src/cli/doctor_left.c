@@ -239,6 +239,21 @@ static void look_at_mount(
 	}
 }
 
+// Names what is left, if anything, and how to remove it.
+static void advise_all(
+	const struct strv *left,
+	const char *advice,
+	const char *program,
+	struct doctor_result *result
+)
+{
+	if (!left->count)
+		return;
+	say_paths(left, result);
+	doctor_advise(result, "%s", advice);
+	advise_removal(left, program, result);
+}
+
 static void check_files(const struct doctor *d, struct doctor_result *result)
 {
 	_cleanup_strv_ struct strv left = {0};
@@ -252,7 +267,7 @@ static void check_files(const struct doctor *d, struct doctor_result *result)
 		    strcmp(kind, "hugetlbfs") == 0)
 			look_at_mount(d, where, &left, counts);
 	}
-	if (left.count) {
+	if (left.count)
 		doctor_saw(
 			result,
 			DOCTOR_WARNING,
@@ -260,15 +275,13 @@ static void check_files(const struct doctor *d, struct doctor_result *result)
 			left.count,
 			counts[0]
 		);
-		say_paths(&left, result);
-		doctor_advise(result, "remove what no application of yours shares:");
-		advise_removal(&left, "rm", result);
-	} else if (counts[1] || counts[2])
+	else if (counts[1] || counts[2])
 		doctor_saw(
 			result, DOCTOR_UNKNOWN, "only root sees all of hugetlbfs and who maps it"
 		);
 	else
 		doctor_saw(result, DOCTOR_OK, "none, of %zu hugepage files", counts[0]);
+	advise_all(&left, "remove what no application of yours shares:", "rm", result);
 }
 
 // A running application maps its "config" (EAL's shared configuration).
@@ -307,7 +320,7 @@ static void check_runtime(const struct doctor *d, struct doctor_result *result)
 		if (asprintf(&dir, "/run/user/%s/dpdk", users.items[i]) >= 0)
 			look_at_runtime(d, dir, &left, counts);
 	}
-	if (left.count) {
+	if (left.count)
 		doctor_saw(
 			result,
 			DOCTOR_WARNING,
@@ -315,10 +328,7 @@ static void check_runtime(const struct doctor *d, struct doctor_result *result)
 			left.count,
 			counts[0]
 		);
-		say_paths(&left, result);
-		doctor_advise(result, "they are of no use any more:");
-		advise_removal(&left, "rm -r", result);
-	} else if (counts[1] || counts[2])
+	else if (counts[1] || counts[2])
 		doctor_saw(
 			result,
 			DOCTOR_UNKNOWN,
@@ -326,6 +336,7 @@ static void check_runtime(const struct doctor *d, struct doctor_result *result)
 		);
 	else
 		doctor_saw(result, DOCTOR_OK, "none, of %zu run directories", counts[0]);
+	advise_all(&left, "they are of no use any more:", "rm -r", result);
 }
 
 const struct doctor_check doctor_left_checks[] = {

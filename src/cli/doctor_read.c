@@ -9,6 +9,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/capability.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -317,4 +318,17 @@ void doctor_who_mapped(const struct doctor *d, const struct stat *file, struct d
 	if (!find_locker(d, file, ret))
 		(void)doctor_each_process(d, has_mapped, &mapped);
 	forgive_root(d, ret);
+}
+
+bool doctor_may(const struct doctor *d, const struct stat *st, unsigned int mode)
+{
+	char line[64];
+	_cleanup_free_ char *status = doctor_read_all(d, "/proc/self/status");
+	doctor_find_line(status, "CapEff", line, sizeof(line));
+	if (strtoull(line, NULL, 16) >> CAP_DAC_OVERRIDE & 1)
+		return true;
+	unsigned int shift = st->st_uid == d->process.uid ? 6
+		: st->st_gid == d->process.gid		  ? 3
+							  : 0;
+	return (st->st_mode >> shift & mode) == mode;
 }

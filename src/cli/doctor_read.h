@@ -37,6 +37,8 @@ int doctor_list(const struct doctor *d, struct strv *ret, const char *fmt, ...)
 
 // The rest of the line of a "Name:<tab>value" file ("/proc/self/status"); "" where there is none.
 void doctor_find_line(const char *text, const char *name, char *ret, size_t size);
+// Whether this process may do all of `mode` (4: read, 2: write) with what has this owner and mode.
+bool doctor_may(const struct doctor *d, const struct stat *st, unsigned int mode);
 // Whether a word of the kernel's command line is this, or begins with this where it ends with '='. *ret_value (may be NULL) is
 // what follows the '='.
 bool doctor_kernel_word(const struct doctor *d, const char *word, char ret_value[READ_LINE_SIZE]);

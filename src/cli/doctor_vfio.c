@@ -9,8 +9,6 @@
 
 #define PCI_USES (DOCTOR_SRIOV | DOCTOR_UPLINK)
 #define UNSAFE "/sys/module/vfio/parameters/enable_unsafe_noiommu_mode"
-#define CAP_DAC_OVERRIDE_BIT 1 // linux/capability.h
-
 // Uplinks need it for PCI devices only.
 static enum doctor_status pci_lack(const struct doctor *d)
 {
@@ -234,20 +232,6 @@ static void check_vfio(const struct doctor *d, struct doctor_result *result)
 	judge_vfio(d, &vfio, result);
 }
 
-// Whether this process may read and write what has this owner and mode.
-static bool may_use(const struct doctor *d, const struct stat *st)
-{
-	char line[64];
-	_cleanup_free_ char *status = doctor_read_all(d, "/proc/self/status");
-	doctor_find_line(status, "CapEff", line, sizeof(line));
-	if (strtoull(line, NULL, 16) >> CAP_DAC_OVERRIDE_BIT & 1)
-		return true;
-	unsigned int shift = st->st_uid == d->process.uid ? 6
-		: st->st_gid == d->process.gid		  ? 3
-							  : 0;
-	return (st->st_mode >> shift & 6) == 6;
-}
-
 struct nodes {
 	bool control; // /dev/vfio/vfio
 	struct stat control_stat;
@@ -271,7 +255,7 @@ static void read_nodes(const struct doctor *d, struct nodes *nodes, struct docto
 			st.st_uid,
 			st.st_gid,
 			st.st_mode & 07777,
-			may_use(d, &st) ? "" : ", not for this user"
+			doctor_may(d, &st, 6) ? "" : ", not for this user"
 		);
 		if (strcmp(name, "vfio") == 0) {
 			nodes->control = true;
@@ -279,7 +263,7 @@ static void read_nodes(const struct doctor *d, struct nodes *nodes, struct docto
 			continue;
 		}
 		nodes->groups++;
-		nodes->refused += !may_use(d, &st);
+		nodes->refused += !doctor_may(d, &st, 6);
 		if (st.st_mode & 06) {
 			nodes->open_to_all++;
 			(void)snprintf(nodes->open_name, sizeof(nodes->open_name), "%s", name);
@@ -307,7 +291,7 @@ static void judge_nodes_inside(
 		return;
 	}
 	if (nodes->control && nodes->groups && !nodes->refused &&
-	    may_use(d, &nodes->control_stat)) {
+	    doctor_may(d, &nodes->control_stat, 6)) {
 		doctor_saw(
 			result,
 			DOCTOR_OK,
